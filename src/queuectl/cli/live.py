@@ -1,0 +1,168 @@
+"""The worker's live display: takes note of events, and draws what they came to four times a second."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+from queuectl.cli import rows
+from queuectl.cli.cells import ASCII, UNICODE, line
+from queuectl.cli.frame import Frame, draw, header
+from queuectl.cli.meter import Meter, Progress, seat
+from queuectl.cli.terminal import Terminal
+from queuectl.duration import format_duration
+from queuectl.worker.events import EventKind
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from rich.text import Text
+
+    from queuectl.worker.events import Event, Running, View
+    from queuectl.worker.options import WorkerOptions
+
+#: Seconds between two frames.
+INTERVAL = 0.25
+#: Milliseconds until the screen is taken: what ends sooner leaves its results without a flash.
+PATIENCE = 300
+#: Milliseconds for which a warning stands in the header.
+WARNED = 20_000
+#: Results that stay on the terminal at the end.
+LAST = 10
+#: Cells that the ids get at least and at most.
+_ID = 8, 14
+
+_ENDS = frozenset({EventKind.JOB_COMPLETED, EventKind.JOB_RETRYING, EventKind.JOB_DEAD, EventKind.JOB_CANCELLED})
+_NO_RESULTS = frozenset(
+    {EventKind.JOB_STARTED, EventKind.WORKER_STARTED, EventKind.WORKER_STOPPING, EventKind.WORKER_STOPPED}
+)
+
+
+class LiveDisplay:
+    """Shows a worker at work on a terminal.
+
+    Args:
+        stream: standard output.
+        options: the worker's.
+    """
+
+    def __init__(self, stream: TextIO, options: WorkerOptions) -> None:
+        self.interval: float | None = INTERVAL
+        self._terminal = Terminal(stream)
+        self._glyphs = UNICODE if self._terminal.shows_unicode else ASCII
+        self._grace = options.grace
+        # Two memories: a flood of successes must not wash away the few failures.
+        self._recent: deque[Event] = deque(maxlen=200)
+        self._notable: deque[Event] = deque(maxlen=100)
+        self._seen: Counter[EventKind] = Counter()
+        self._first = self._last = self._stopping_at = 0
+        self._view: View | None = None
+        self._rows: list[Running | None] = []
+        self._id_width = _ID[0]
+        self._retries = 0
+        self._meter = Meter()
+        self._progress = Progress()
+        self._done = (0, 0)
+        self._drawn: tuple[object, ...] = ()
+
+    def event(self, event: Event) -> None:
+        """Take note of one thing that happened; this is all that a job costs."""
+        kind = event.kind
+        self._seen[kind] += 1
+        self._last = event.at
+        self._first = self._first or event.at
+        if kind is EventKind.JOB_COMPLETED:
+            self._recent.append(event)
+        elif kind is EventKind.WORKER_STOPPING:
+            self._stopping_at = event.at
+        elif kind not in _NO_RESULTS:
+            self._recent.append(event)
+            self._notable.append(event)
+
+    def tick(self, view: View) -> None:
+        """Draw a frame, if there is anything new and the terminal has taken the last one."""
+        self._take(view)
+        if view.at - self._first < PATIENCE and not self._terminal.is_open:
+            return
+        size = self._terminal.size()
+        # With nothing to run only the clock moves, once a second.
+        state = (view.at // 1000, view.counts, view.stopping, size, self._last)
+        if not self._terminal.is_ready() or (state == self._drawn and not view.running and self._terminal.is_open):
+            return
+        self._drawn = state
+        self._terminal.draw(draw(self._frame(view, size[1]), *size))
+
+    def close(self) -> None:
+        """Give the terminal back with the last state of things and a summary on it; idempotent."""
+        self._terminal.close(self._farewell())
+        self._first = 0
+
+    def _take(self, view: View) -> None:
+        """Bring what lasts from frame to frame up to date."""
+        self._view = view
+        self._meter.read(view.at // 1000, sum(self._seen[kind] for kind in _ENDS))
+        self._done = self._progress.read(view.counts)
+        self._rows = seat(self._rows, view)
+        self._retries = max(self._retries, len(view.retrying))
+        jobs = [running.job for running in view.running] + list(view.retrying)
+        self._id_width = max([self._id_width, *(min(len(job.id), _ID[1]) for job in jobs)])
+
+    def _frame(self, view: View, height: int) -> Frame:
+        warning = next((event for event in reversed(self._notable) if event.kind is EventKind.WARNING), None)
+        return Frame(
+            view=view,
+            rows=tuple(self._rows),
+            results=self._results(height),
+            rates=self._meter.seconds(),
+            rate=self._meter.rate(),
+            progress=self._done,
+            warning=warning.message if warning and view.at - warning.at < WARNED else "",
+            stopping=self._stopping(view),
+            id_width=self._id_width,
+            retries=self._retries,
+            glyphs=self._glyphs,
+        )
+
+    def _results(self, number: int) -> tuple[Event, ...]:
+        """Return the last results, newest first; no more than half may push a failure away."""
+        newest = list(self._recent)[-number:][::-1]
+        oldest = newest[-1].at if newest else 0
+        missing = [event for event in list(self._notable)[-number // 4 :] if event.at < oldest][::-1]
+        return (*newest[: number - len(missing)], *missing)
+
+    def _stopping(self, view: View) -> str:
+        """Say what a stopping worker waits for, and what another Ctrl-C does."""
+        jobs = f"{len(view.running)} running job{'' if len(view.running) == 1 else 's'}"
+        if view.stopping == "now":
+            return f"Stopping {jobs} now {self._glyphs.dot} Ctrl-C: kill at once"
+        wait = ""
+        if self._grace is not None:
+            left = self._stopping_at / 1000 + self._grace - view.at / 1000
+            wait = f" up to {format_duration(round(max(0, left)))}"
+        return f"Stopping: waiting{wait} for {jobs} {self._glyphs.dot} Ctrl-C: stop now"
+
+    def _farewell(self) -> list[Text]:
+        """Return what stays on the terminal: the results, and a summary."""
+        width, height = self._terminal.size()
+        if self._view is None or not self._first:
+            return []
+        frame = self._frame(self._view._replace(at=max(self._last, self._view.at)), height)
+        results = list(rows.result_rows(frame, width, min(LAST, max(1, height - 5))))[::-1]
+        top = [header(frame, width), rows.queue_row(frame, width)] if self._terminal.is_open else []
+        return [*top, *results, self._summary(width)]
+
+    def _summary(self, width: int) -> Text:
+        numbers = (
+            (EventKind.JOB_COMPLETED, "completed", "green"),
+            (EventKind.JOB_RETRYING, "failed and to be retried", "yellow"),
+            (EventKind.JOB_DEAD, "dead", "bold red"),
+            (EventKind.JOB_CANCELLED, "cancelled", "magenta"),
+            (EventKind.JOB_RETURNED, "given back", "yellow"),
+        )
+        parts: list[tuple[str, str]] = []
+        for kind, words, style in numbers:
+            if self._seen[kind]:
+                parts += [(", " if parts else "", ""), (f"{self._seen[kind]:,} {words}", style)]
+        span = format_duration((self._last - self._first) / 1000)
+        begin = [(" Worker stopped", "bold"), (f" after {span}: ", "")]
+        return line(width, [*begin, *(parts or [("it ran no job", "dim")])], (), self._glyphs)

@@ -1,0 +1,156 @@
+"""The one way out: what goes to stdout and stderr, and in which form.
+
+Results go to stdout: to a terminal as Rich draws them, to a pipe as tab-separated lines with
+nothing cut, or as one JSON document. Messages go to stderr. Text that came from a user or from
+a job is never interpreted by whoever shows it: every character that is not printable is made
+visible here.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TextIO
+
+    from rich.console import Console, RenderableType
+
+_RED, _CYAN = "\x1b[1;31m", "\x1b[36m"
+
+
+def is_terminal() -> bool:
+    """Say whether a person reads stdout."""
+    return _is_terminal(sys.stdout)
+
+
+def safe(text: str) -> str:
+    r"""Return the text with every character that is not printable made visible: `\n`, `\x1b`, `\u202e`.
+
+    That covers control characters, escape sequences, bidi controls, zero-width characters,
+    line separators and bytes that are not UTF-8.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def write(text: str) -> None:
+    """Write text to stdout as it is; a stdout that was closed before we began takes nothing."""
+    if sys.stdout is not None:
+        sys.stdout.write(text)
+
+
+def flush() -> None:
+    """Hand everything on to whoever reads stdout."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+# -- for pipes ------------------------------------------------------------------------------
+
+
+def line(*fields: object) -> None:
+    """Write one line of tab-separated fields: None as nothing, nothing cut."""
+    write("\t".join("" if field is None else safe(str(field)) for field in fields) + "\n")
+
+
+def document(value: object) -> None:
+    """Write one JSON document: on one line, or indented for a person."""
+    write(as_json(value, indent=2 if is_terminal() else None) + "\n")
+
+
+def array(values: Iterable[object]) -> None:
+    """Write a JSON array, an item a line, without holding more than one item.
+
+    The document is closed even if an item cannot be had: it is valid then, and the exit code
+    says that it is not complete.
+    """
+    separator = "["
+    try:
+        for value in values:
+            write(f"{separator}\n{as_json(value)}")
+            separator = ","
+    finally:
+        write("[]\n" if separator == "[" else "\n]\n")
+
+
+def as_json(value: object, *, indent: int | None = None) -> str:
+    r"""Return a value as JSON that is safe to show: what is not printable as `\u....`."""
+    from json import dumps
+
+    text = dumps(value, ensure_ascii=False, indent=indent)
+    if text.isprintable():
+        return text
+    # Outside of strings JSON has no characters that are not printable but these newlines.
+    return "".join(char if char.isprintable() or char == "\n" else dumps(char)[1:-1] for char in text)
+
+
+# -- for people -----------------------------------------------------------------------------
+
+
+def console() -> Console:
+    """Return a console for stdout that interprets nothing."""
+    from rich.console import Console
+
+    from queuectl.config import no_color
+
+    # Of what is drawn in no colour not even bold letters remain: some readers of such output
+    # stumble over any escape sequence.
+    colors = None if no_color() or not is_terminal() else "auto"
+    return Console(
+        file=sys.stdout, color_system=colors, markup=False, emoji=False, highlight=False, legacy_windows=False
+    )
+
+
+def render(*renderables: RenderableType) -> None:
+    """Draw for a person; text in it must be `safe`."""
+    canvas = console()
+    for renderable in renderables:
+        canvas.print(renderable)
+
+
+def speaks_unicode() -> bool:
+    """Say whether stdout takes symbols beyond ASCII."""
+    return "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
+
+
+# -- messages -------------------------------------------------------------------------------
+
+
+def message(text: str) -> None:
+    """Write one line to stderr."""
+    if sys.stderr is not None:
+        sys.stderr.write(safe(text) + "\n")
+
+
+def error(text: str) -> None:
+    """Say on stderr what is wrong."""
+    _labelled("Error:", _RED, text)
+
+
+def warning(text: str) -> None:
+    """Say on stderr what did not go as it should, though the command goes on."""
+    _labelled("Warning:", _RED, text)
+
+
+def hint(text: str) -> None:
+    """Say on stderr what to do next."""
+    _labelled("Hint:", _CYAN, text)
+
+
+def _labelled(label: str, color: str, text: str) -> None:
+    from queuectl.config import no_color
+
+    if _is_terminal(sys.stderr) and not no_color():
+        sys.stderr.write(f"{color}{label}\x1b[0m {safe(text)}\n")
+    else:
+        message(f"{label} {text}")
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False

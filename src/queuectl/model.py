@@ -1,0 +1,247 @@
+"""What a job is, what may become of it, and how one of its runs ended: plain values.
+
+Nothing here acts. Instants are int milliseconds since the Unix epoch (UTC), durations are
+float seconds.
+"""
+
+# Without `from __future__ import annotations`: evaluated annotations make these classes in
+# a third of the time that forward references take, and every command pays it.
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+from queuectl.duration import format_duration
+
+
+class JobState(StrEnum):
+    """How far a job has come."""
+
+    PENDING = "pending"  #: waits: ready now, or not before `next_run_at`
+    PROCESSING = "processing"  #: claimed by a worker, its command is running
+    COMPLETED = "completed"  #: its command succeeded
+    FAILED = "failed"  #: an attempt failed; passed through on the way to pending or dead
+    DEAD = "dead"  #: gave up: in the Dead Letter Queue until a person acts
+    CANCELLED = "cancelled"  #: a person stopped it
+
+
+#: The states with `finished_at`: only a person's command leads out of them.
+FINAL = frozenset({JobState.COMPLETED, JobState.DEAD, JobState.CANCELLED})
+
+#: Every step that a job may take, as (from, to).
+TRANSITIONS = frozenset(
+    {
+        (JobState.PENDING, JobState.PROCESSING),  # claimed
+        (JobState.PROCESSING, JobState.COMPLETED),
+        (JobState.PROCESSING, JobState.FAILED),
+        (JobState.FAILED, JobState.PENDING),  # a retry is left
+        (JobState.FAILED, JobState.DEAD),
+        (JobState.PROCESSING, JobState.PENDING),  # the attempt was given back
+        (JobState.DEAD, JobState.PENDING),  # retried by a person, as the next two
+        (JobState.COMPLETED, JobState.PENDING),
+        (JobState.CANCELLED, JobState.PENDING),
+        (JobState.PENDING, JobState.CANCELLED),
+        (JobState.PROCESSING, JobState.CANCELLED),
+        (JobState.DEAD, JobState.CANCELLED),
+    }
+)
+
+#: What a shell adds to the number of the signal that killed a command.
+_SIGNAL_BASE = 128
+
+#: The environment of a job that adds nothing to its worker's. Never to be changed.
+NO_ENV: Mapping[str, str] = {}
+
+
+class JobSpec(NamedTuple):
+    """What a user asks for. None: made up, or taken from the settings."""
+
+    command: str  #: one line or more for `/bin/sh -c`
+    id: str | None = None
+    max_retries: int | None = None
+    backoff_base: float | None = None
+    priority: int = 0  #: higher first
+    run_at: int | None = None  #: not before this instant; a delay is resolved into it
+    timeout: float | None = None
+    queue: str = "default"
+    cwd: str | None = None
+    env: Mapping[str, str] = NO_ENV
+    tags: tuple[str, ...] = ()
+    unique_key: str | None = None
+
+
+class Job(NamedTuple):
+    """A stored job."""
+
+    seq: int  #: the order of enqueueing
+    id: str
+    command: str
+    state: JobState
+    queue: str
+    priority: int
+    attempts: int  #: runs of the command so far, the present one included
+    max_retries: int
+    backoff_base: float | None  #: None: the setting when an attempt fails
+    created_at: int
+    updated_at: int
+    next_run_at: int | None
+    started_at: int | None  #: of the last run, as is what follows
+    finished_at: int | None
+    duration_seconds: float | None
+    exit_code: int | None  #: as a shell reports it: 128 + N after signal N
+    error: str | None
+    worker: str | None
+    cwd: str | None
+    env: Mapping[str, str]
+    tags: tuple[str, ...]
+    timeout: float | None
+    unique_key: str | None
+
+
+class Transition(NamedTuple):
+    """One step of a job's history; never rewritten."""
+
+    at: int
+    from_state: JobState | None  #: None: the job was enqueued
+    state: JobState
+    attempt: int
+    worker: str | None
+    reason: str | None
+    exit_code: int | None
+
+
+class Outcome(StrEnum):
+    """In which way a run ended."""
+
+    EXITED = "exited"  #: by itself, with an exit code
+    SIGNALLED = "signalled"  #: killed by a signal that queuectl did not send
+    TIMED_OUT = "timed_out"  #: stopped because it ran too long; failed whatever its code
+    LOST = "lost"  #: worker and command are both gone, nobody saw the end
+    NEVER_STARTED = "never_started"  #: the spawn failed, by a fault of the job
+    RETURNED = "returned"  #: the attempt is given back: a hard stop, or never ran
+    CANCELLED = "cancelled"  #: stopped because a person said so
+
+
+class Execution(NamedTuple):
+    """How one run of a command ended."""
+
+    outcome: Outcome
+    exit_code: int | None  #: as a shell reports it: 128 + N after signal N
+    error: str | None  #: the reason in one line; None after success
+    started_at: int | None
+    finished_at: int
+    duration_seconds: float | None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the command ended by itself with exit code 0."""
+        return self.outcome is Outcome.EXITED and self.exit_code == 0
+
+
+# What follows from a run. `state` is where the job goes; it also keeps verdicts of
+# different kinds unequal, which tuples with equal fields would not be.
+
+
+class Complete(NamedTuple):
+    """The job is done."""
+
+    state: Literal[JobState.COMPLETED] = JobState.COMPLETED
+
+
+class Retry(NamedTuple):
+    """The attempt failed, another follows."""
+
+    next_run_at: int
+    reason: str
+    state: Literal[JobState.PENDING] = JobState.PENDING
+
+
+class Bury(NamedTuple):
+    """The attempt failed and was the last: into the Dead Letter Queue."""
+
+    reason: str
+    state: Literal[JobState.DEAD] = JobState.DEAD
+
+
+class Return(NamedTuple):
+    """The attempt does not count: one less, pending, ready."""
+
+    state: Literal[JobState.PENDING] = JobState.PENDING
+
+
+class Cancel(NamedTuple):
+    """A person stopped the job."""
+
+    reason: str
+    state: Literal[JobState.CANCELLED] = JobState.CANCELLED
+
+
+Verdict = Complete | Retry | Bury | Return | Cancel
+
+
+def path_of(verdict: Verdict) -> tuple[JobState, ...]:
+    """Return the states that a processing job passes through, the last one included."""
+    if isinstance(verdict, (Retry, Bury)):
+        return (JobState.FAILED, verdict.state)
+    return (verdict.state,)
+
+
+def execution_of_wait_status(
+    status: int,
+    *,
+    started_at: int | None,
+    finished_at: int,
+    duration_seconds: float | None,
+    timed_out_after: float | None = None,
+) -> Execution:
+    """Return how a run ended whose process left this status of `os.wait`.
+
+    `timed_out_after` are the seconds it was allowed if it was stopped for running longer.
+    """
+    from os import waitstatus_to_exitcode
+
+    return execution_of_exit_code(
+        waitstatus_to_exitcode(status),
+        started_at=started_at,
+        finished_at=finished_at,
+        duration_seconds=duration_seconds,
+        timed_out_after=timed_out_after,
+    )
+
+
+def execution_of_exit_code(
+    code: int,
+    *,
+    started_at: int | None,
+    finished_at: int,
+    duration_seconds: float | None,
+    timed_out_after: float | None = None,
+) -> Execution:
+    """Return how a run ended with this code: N after `exit N`, -N after signal N.
+
+    A code that a shell recorded goes in as it is: it cannot tell `exit 137` from the death
+    of its child by KILL, so the error then names both. `timed_out_after` as above.
+    """
+    outcome, error = Outcome.EXITED, _error_of_exit_code(code)
+    if code < 0:
+        outcome, error = Outcome.SIGNALLED, f"killed by {_signal_name(-code)}"
+    if timed_out_after is not None:
+        outcome, error = Outcome.TIMED_OUT, f"timed out after {format_duration(timed_out_after)}"
+    exit_code = _SIGNAL_BASE - code if code < 0 else code
+    return Execution(outcome, exit_code, error, started_at, finished_at, duration_seconds)
+
+
+def _error_of_exit_code(code: int) -> str | None:
+    if code <= _SIGNAL_BASE:
+        return f"exit code {code}" if code else None
+    name = _signal_name(code - _SIGNAL_BASE)
+    return f"exit code {code} ({name})" if name.startswith("SIG") else f"exit code {code}"
+
+
+def _signal_name(number: int) -> str:
+    from signal import Signals
+
+    try:
+        return Signals(number).name
+    except ValueError:  # a real-time signal between the first and the last
+        return f"signal {number}"

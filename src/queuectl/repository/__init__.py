@@ -1,0 +1,35 @@
+"""The way to a store: the only place that knows which engines there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from queuectl import errors
+from queuectl.config import redact_url
+
+if TYPE_CHECKING:
+    from queuectl.repository.base import JobRepository
+
+_SQLITE = "sqlite:///"
+
+
+def open_repository(url: str, *, create: bool = True) -> JobRepository:
+    """Open the store that `url` names: a path, or `sqlite:///path`.
+
+    Args:
+        url: as the user gave it.
+        create: whether a file that is not there may be made.
+
+    Raises:
+        StoreError: it cannot be opened; the message says why.
+    """
+    if "://" in url and not url.startswith(_SQLITE):
+        scheme = url.partition("://")[0]
+        raise errors.StoreUnreachable(
+            f"no storage engine for {redact_url(url)!r}: {scheme!r} is not supported in this version",
+            hint="name a file, or sqlite:///path",
+        )
+    from queuectl.repository.sqlite import SqliteRepository  # noqa: PLC0415  (the driver is imported where it is used)
+
+    return SqliteRepository(Path(url.removeprefix(_SQLITE)), create=create)

@@ -1,0 +1,252 @@
+"""The protocol that every storage engine keeps.
+
+Each method is one transaction: it happens as a whole or not at all, and no other
+process ever sees half of it. Instants are integer milliseconds since the Unix epoch
+(UTC) and always arguments: a repository never looks at a clock. Errors of the driver
+never leave an engine; what it raises is a `queuectl.errors.QueuectlError`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from queuectl.model import Execution, Job, JobSpec, JobState, Transition, Verdict
+
+
+class IfExists(StrEnum):
+    """What `enqueue` does with a job whose id or unique key is taken."""
+
+    ERROR = "error"  #: refuse the whole call
+    SKIP = "skip"  #: leave the job that is there, report its id
+    REPLACE = "replace"  #: put the new specification in its place unless it is running
+
+
+class Enqueued(NamedTuple):
+    """What became of one specification."""
+
+    id: str
+    how: str  #: `created`, `skipped` or `replaced`
+
+
+class Filter(NamedTuple):
+    """Which jobs a command means; an empty field does not restrict."""
+
+    ids: tuple[str, ...] = ()  #: exact ids
+    states: tuple[JobState, ...] = ()
+    retrying: bool = False  #: only pending jobs that wait for a retry
+    queues: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()  #: jobs that carry all of them
+    search: str = ""  #: text that the id or the command contains, case folded
+
+
+class Listing(NamedTuple):
+    """The newest jobs that a filter lets through, in the order of enqueueing."""
+
+    jobs: Iterator[Job]  #: to be read before the next call on this repository
+    older: int  #: how many older ones the limit left out
+
+
+class Counts(NamedTuple):
+    """How many jobs stand where."""
+
+    states: dict[JobState, int]  #: a number for each of the six states
+    ready: int  #: pending, could start now
+    scheduled: int  #: pending, not before a time that its user chose
+    retrying: int  #: pending, last attempt failed, waits for its retry
+    oldest_ready_since: int | None  #: since when the ready job enqueued first could start
+
+
+class Lease(NamedTuple):
+    """A claim that holds: the job, and what proves that it is ours."""
+
+    job: Job
+    token: str  #: random; every later write of this run must carry it
+    run: int  #: counts the runs of this job over its whole life; names its log file
+    record: str  #: the presence of the worker whose shim keeps the run record
+    returned: int  #: how often in a row its attempt was given back because it never ran
+
+
+class Settlement(NamedTuple):
+    """How one run ended and what follows from it, to be written under its token."""
+
+    seq: int
+    token: str
+    execution: Execution
+    verdict: Verdict
+
+
+class Turn(NamedTuple):
+    """What one turn of a worker's loop came to."""
+
+    refused: frozenset[str]  #: tokens of settlements whose lease was lost: nothing written
+    leases: list[Lease]  #: newly claimed, in the order in which they should start
+
+
+class Outlook(NamedTuple):
+    """What a worker with nothing to run may expect."""
+
+    ready: bool  #: a job could be claimed now
+    next_due: int | None  #: when the next delayed job of any queue becomes ready
+    next_retry: int | None  #: when the next retry of its queues becomes ready
+
+
+class WorkerIdentity(NamedTuple):
+    """Which process a worker is; survives the reuse of its pid and a reboot."""
+
+    name: str
+    host: str
+    boot_id: str
+    pid_namespace: str
+    pid: int
+    start_ticks: int  #: start of the process, in clock ticks since the boot
+    slots: int
+    queues: tuple[str, ...]  #: empty: all
+    presence: str  #: name of its pipe and its run record in the data directory
+
+
+class Worker(NamedTuple):
+    """A registered worker, as its last sign of life showed it."""
+
+    id: int
+    identity: WorkerIdentity
+    started_at: int
+    heartbeat_at: int  #: wall clock
+    heartbeat_ticks: float  #: seconds of the machine's monotonic clock, for readers of one boot
+    stopping: str  #: empty, `graceful` or `now`: what `worker stop` asked of it
+    jobs: tuple[str, ...]  #: ids of the jobs it holds
+
+
+class JobRepository(Protocol):
+    """Where the jobs are kept. One instance belongs to one thread."""
+
+    url: str  #: for people: no password
+    created: bool  #: whether opening it made it
+    directory: Path  #: for logs, run records and pipes of this machine; made when first used
+
+    def close(self) -> None:
+        """Let go of the store. Idempotent."""
+
+    def is_same_file(self) -> bool:
+        """Say whether the store is still the one that was opened, not deleted or replaced."""
+
+    # -- for people -------------------------------------------------------------------
+
+    def enqueue(
+        self, specs: Iterable[JobSpec], *, now: int, if_exists: IfExists = IfExists.ERROR
+    ) -> Sequence[Enqueued]:
+        """Store all of them or none.
+
+        Raises:
+            JobExists: an id is in the store or twice in the call.
+            UniqueKeyTaken: a pending or processing job has this unique key.
+            WrongState: a job to replace is running.
+        """
+
+    def get(self, reference: str) -> Job:
+        """Return the job with this id, or the only one whose id starts with it.
+
+        Raises:
+            JobNotFound: there is none.
+            AmbiguousId: the prefix fits several.
+        """
+
+    def list(self, which: Filter = Filter(), *, limit: int = 0) -> Listing:
+        """Return the newest `limit` jobs (0: all) in the order of enqueueing.
+
+        Read from one snapshot and streamed: memory does not grow with their number.
+        """
+
+    def history(self, job: Job) -> Sequence[Transition]:
+        """Return every transition of the job since it was enqueued, oldest first."""
+
+    def counts(self, *, now: int) -> Counts:
+        """Count the jobs by where they stand, at a cost that does not grow with them."""
+
+    def complete_ids(
+        self, prefix: str, *, states: Sequence[JobState] = (), limit: int = 100
+    ) -> Sequence[Job]:
+        """Return the newest jobs whose id starts with `prefix`, for tab completion."""
+
+    def queues(self) -> Sequence[str]:
+        """Return the names of all queues that hold a job, sorted."""
+
+    def retry(self, which: Filter, *, now: int) -> Sequence[str]:
+        """Make the dead jobs that it lets through pending again, attempts 0; return their ids.
+
+        Raises:
+            JobNotFound: one of `which.ids` is not there.
+            WrongState: one of `which.ids` is not dead. Nothing is changed.
+        """
+
+    # -- settings ---------------------------------------------------------------------
+
+    def settings(self) -> Mapping[str, str]:
+        """Return what was set, by key, as canonical text; defaults are not in it."""
+
+    def set_setting(self, key: str, value: str) -> None:
+        """Set one key for everybody who uses this store."""
+
+    def unset_setting(self, key: str) -> bool:
+        """Return the key to its default; say whether it was set."""
+
+    # -- for workers ------------------------------------------------------------------
+
+    def turn(
+        self,
+        settlements: Sequence[Settlement],
+        *,
+        worker: int,
+        slots: int,
+        queues: Sequence[str] = (),
+        now: int,
+        lease_seconds: float,
+    ) -> Turn:
+        """Settle what has ended, then claim up to `slots` ready jobs, in one transaction.
+
+        A settlement whose token no longer holds the job writes nothing and comes back in
+        `refused`. Claimed are the ready jobs of `queues` (none named: all) with the highest
+        priority, those enqueued first before the others; each gets a fresh token and one
+        attempt more. Jobs whose `next_run_at` has come become ready first.
+        """
+
+    def outlook(self, queues: Sequence[str] = (), *, now: int) -> Outlook:
+        """Say what is there to run for a worker of these queues (none named: all)."""
+
+    def upcoming_retries(self, *, limit: int) -> Sequence[Job]:
+        """Return the jobs whose retry comes next, soonest first."""
+
+    def join(self, identity: WorkerIdentity, *, now: int, ticks: float) -> int:
+        """Register a worker; return the number under which it claims."""
+
+    def renew(self, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:
+        """Record a sign of life and extend the worker's leases.
+
+        Returns what `worker stop` asked of it (empty: nothing), or None if the worker is
+        no longer registered: others believed it dead, its leases are gone.
+        """
+
+    def leave(self, worker: int) -> None:
+        """Remove a worker that holds no job any more."""
+
+    def workers(self) -> Sequence[Worker]:
+        """Return all registered workers, oldest first."""
+
+    def leases_of(self, worker: int) -> Sequence[Lease]:
+        """Return what a worker holds, without touching it."""
+
+    def rescue(
+        self, leases: Sequence[Lease], *, worker: int, now: int, lease_seconds: float
+    ) -> Sequence[Lease]:
+        """Take over these leases of workers that are gone, under fresh tokens.
+
+        Exactly one of any number of rescuers gets each of them; returned are those that this
+        one got. The attempt is not counted again: it goes on, or the rescuer settles it.
+        """
+
+    def records(self) -> frozenset[str]:
+        """Return the names of the run records that a processing job may still need."""

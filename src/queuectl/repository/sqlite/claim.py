@@ -1,0 +1,172 @@
+"""The worker's turn: settle what has ended, claim what is ready, in one transaction.
+
+The claim is one `UPDATE … RETURNING` under the write lock that `BEGIN IMMEDIATE` took: no
+moment lies between finding a job and holding it. Every settlement has the claim's token in
+its WHERE; if another worker holds the job by now, it changes no row, and nothing at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from queuectl.model import Bury, Cancel, Complete, Retry
+from queuectl.repository import base
+from queuectl.repository.sqlite.connection import Connection
+from queuectl.repository.sqlite.rows import COLUMNS, job_of, marks
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from queuectl.model import Job
+
+#: Jobs made ready in one turn at the most, so that a million due at once do not hold the lock.
+_PROMOTE_AT_MOST = 1000
+
+_PROMOTE = """
+    UPDATE jobs SET delayed = 0 WHERE seq IN (
+        SELECT seq FROM jobs INDEXED BY jobs_due
+        WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ? ORDER BY next_run_at LIMIT ?
+    )
+"""
+
+_CLAIM = f"""
+    UPDATE jobs SET state = 'processing', attempts = attempts + 1, runs = runs + 1, updated_at = :now,
+        started_at = :now, finished_at = NULL, duration_seconds = NULL, exit_code = NULL, reason = 'claimed',
+        worker_id = :worker, worker = (SELECT name FROM workers WHERE id = :worker),
+        record = (SELECT presence FROM workers WHERE id = :worker),
+        lease_token = lower(hex(randomblob(16))), lease_expires_at = :expires, cancel_grace = NULL
+    WHERE seq IN ({{source}})
+    RETURNING {COLUMNS}, lease_token, runs, record, returned
+"""
+
+_FROM_ALL = """
+    SELECT seq FROM jobs INDEXED BY jobs_ready
+    WHERE state = 'pending' AND delayed = 0 ORDER BY priority DESC, seq LIMIT :slots
+"""
+
+_FROM_QUEUE = """
+    SELECT * FROM (
+        SELECT seq, priority FROM jobs INDEXED BY jobs_ready_by_queue
+        WHERE state = 'pending' AND delayed = 0 AND queue = :queue{number} ORDER BY priority DESC, seq LIMIT :slots
+    )
+"""
+
+_HELD = "WHERE seq = :seq AND state = 'processing' AND lease_token = :token"
+_LET_GO = "worker_id = NULL, lease_token = NULL, lease_expires_at = NULL, record = NULL, cancel_grace = NULL"
+_ENDED = """
+    updated_at = :finished_at, started_at = coalesce(:started_at, started_at), finished_at = :finished_at,
+    duration_seconds = :duration_seconds, exit_code = :exit_code, error = :error, reason = :reason, returned = 0
+"""
+
+_COMPLETE = f"UPDATE jobs SET state = 'completed', next_run_at = NULL, {_ENDED}, {_LET_GO} {_HELD}"
+_CANCEL = f"UPDATE jobs SET state = 'cancelled', next_run_at = NULL, {_ENDED}, {_LET_GO} {_HELD}"
+_FAIL = f"UPDATE jobs SET state = 'failed', {_ENDED}, {_LET_GO} {_HELD}"
+_RETRY = """
+    UPDATE jobs SET state = 'pending', delayed = 1, next_run_at = :next_run_at, finished_at = NULL, reason = :then
+    WHERE seq = :seq AND state = 'failed'
+"""
+_BURY = "UPDATE jobs SET state = 'dead', next_run_at = NULL, reason = :then WHERE seq = :seq AND state = 'failed'"
+_RETURN = f"""
+    UPDATE jobs SET state = 'pending', delayed = 0, attempts = max(0, attempts - 1), next_run_at = :finished_at,
+        updated_at = :finished_at, started_at = NULL, reason = :reason,
+        returned = CASE WHEN :outcome = 'never_started' THEN returned + 1 ELSE returned END, {_LET_GO} {_HELD}
+"""
+
+
+class Claiming(Connection):
+    """The part of the repository that hands out work and takes back results."""
+
+    def turn(  # noqa: PLR0913  (a turn has this many facts)
+        self,
+        settlements: Sequence[base.Settlement],
+        *,
+        worker: int,
+        slots: int,
+        queues: Sequence[str] = (),
+        now: int,
+        lease_seconds: float,
+    ) -> base.Turn:
+        """Settle, then claim; see `JobRepository.turn`."""
+        with self._writing() as db:
+            refused = [settlement.token for settlement in settlements if not _settle(db, settlement)]
+            leases: list[base.Lease] = []
+            if slots > 0:
+                db.execute(_PROMOTE, (now, _PROMOTE_AT_MOST))
+                leases = _claim(db, worker, slots, queues, now, now + int(lease_seconds * 1000))
+        return base.Turn(frozenset(refused), leases)
+
+    def outlook(self, queues: Sequence[str] = (), *, now: int) -> base.Outlook:
+        """Say what is there to run; see `JobRepository.outlook`."""
+        mine = f"AND queue IN ({marks(queues)})" if queues else ""
+        with self._reading() as db:
+            (due,) = db.execute(
+                "SELECT min(next_run_at) FROM jobs INDEXED BY jobs_due WHERE state = 'pending' AND delayed = 1"
+            ).fetchone()
+            (retry,) = db.execute(
+                "SELECT min(next_run_at) FROM jobs INDEXED BY jobs_retrying"
+                f" WHERE state = 'pending' AND delayed = 1 AND attempts > 0 {mine}",
+                tuple(queues),
+            ).fetchone()
+            (ready,) = db.execute(
+                f"SELECT EXISTS (SELECT 1 FROM counts WHERE place = 'ready' AND jobs > 0 {mine})", tuple(queues)
+            ).fetchone()
+        return base.Outlook(bool(ready) or (due is not None and due <= now), due, retry)
+
+    def upcoming_retries(self, *, limit: int) -> Sequence[Job]:
+        """Return the jobs whose retry comes next, soonest first."""
+        query = (
+            f"SELECT {COLUMNS} FROM jobs INDEXED BY jobs_retrying"
+            " WHERE state = 'pending' AND delayed = 1 AND attempts > 0 ORDER BY next_run_at LIMIT ?"
+        )
+        with self._reading() as db:
+            return [job_of(row) for row in db.execute(query, (limit,))]
+
+
+def lease_of(row: tuple[Any, ...]) -> base.Lease:
+    """Make a lease from a row of `COLUMNS`, token, runs, record and returned."""
+    return base.Lease(job_of(row), *row[-4:])
+
+
+def _claim(
+    db: sqlite3.Connection, worker: int, slots: int, queues: Sequence[str], now: int, expires: int
+) -> list[base.Lease]:
+    values: dict[str, Any] = {"now": now, "worker": worker, "expires": expires, "slots": slots}
+    values |= {f"queue{number}": queue for number, queue in enumerate(queues)}
+    rows = db.execute(_CLAIM.format(source=claim_source(len(queues))), values).fetchall()
+    leases = [lease_of(row) for row in rows]
+    leases.sort(key=lambda lease: (-lease.job.priority, lease.job.seq))
+    return leases
+
+
+def claim_source(queues: int) -> str:
+    """Return the SELECT of the next jobs to claim, from so many named queues (0: all)."""
+    if not queues:
+        return _FROM_ALL
+    parts = " UNION ALL ".join(_FROM_QUEUE.format(number=number) for number in range(queues))
+    return f"SELECT seq FROM ({parts}) ORDER BY priority DESC, seq LIMIT :slots"
+
+
+def _settle(db: sqlite3.Connection, settlement: base.Settlement) -> bool:
+    """Write one outcome under its token; say whether the lease still held."""
+    verdict, execution = settlement.verdict, settlement.execution
+    values: dict[str, Any] = execution._asdict() | {
+        "seq": settlement.seq,
+        "token": settlement.token,
+        "reason": execution.error,
+    }
+    match verdict:
+        case Complete():
+            return db.execute(_COMPLETE, values | {"reason": None}).rowcount > 0
+        case Cancel():
+            return db.execute(_CANCEL, values | {"reason": verdict.reason}).rowcount > 0
+        case Retry():
+            then = _RETRY, {"seq": settlement.seq, "next_run_at": verdict.next_run_at, "then": verdict.reason}
+        case Bury():
+            then = _BURY, {"seq": settlement.seq, "then": verdict.reason}
+        case _:
+            return db.execute(_RETURN, values).rowcount > 0
+    if not db.execute(_FAIL, values).rowcount:
+        return False
+    db.execute(*then)
+    return True

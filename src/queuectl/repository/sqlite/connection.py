@@ -1,0 +1,226 @@
+"""One SQLite connection: making and opening the file, transactions, errors in our words.
+
+It knows how to reach the data, not what the data means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from queuectl import errors
+from queuectl.repository.sqlite import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Primary result codes, https://www.sqlite.org/rescode.html
+BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
+
+
+class Connection:
+    """A store's file and the one connection that this process has to it.
+
+    Args:
+        path: the file; made, with mode 0600, if it is not there and `create` is true.
+        create: whether it may be made.
+
+    Raises:
+        StoreError: the file cannot be opened, or is not a store of ours.
+    """
+
+    #: Seconds that a transaction waits for its turn before it raises `StoreBusy`.
+    patience: float = 10.0
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        self.url = str(path)
+        self.path = path.absolute()
+        self.directory = self.path.with_name(self.path.name + ".d")
+        self.created = make_file(self.path, self.url, create=create)
+        with self._translated():
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0)
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the store. Idempotent."""
+        self._db.close()
+
+    def is_same_file(self) -> bool:
+        """Say whether the path still leads to the file that was opened."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    # -- transactions -----------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Hold one snapshot of the store."""
+        with self._translated():
+            self._begin("BEGIN", "PRAGMA user_version")
+            try:
+                yield self._db
+            finally:
+                self._end("ROLLBACK")
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock, from before the first read until the commit."""
+        with self._translated():
+            self._begin("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._end("ROLLBACK")
+                raise
+
+    def _begin(self, *statements: str) -> None:
+        """Open a transaction, waiting for our turn.
+
+        SQLite's own busy handler sleeps longer with every try, up to 100 ms, so that under
+        load the unlucky wait for a second and more. Short sleeps of uneven length keep the
+        longest wait near the shortest.
+        """
+        deadline: float | None = None
+        while True:
+            try:
+                for statement in statements:
+                    self._db.execute(statement)
+            except sqlite3.OperationalError as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if error.sqlite_errorcode & 0xFF not in {BUSY, LOCKED}:
+                    raise
+                clock = time.monotonic()
+                deadline = deadline or clock + self.patience
+                if clock >= deadline:
+                    raise
+                time.sleep(0.0005 + clock % 0.001)
+            else:
+                return
+
+    def _end(self, statement: str) -> None:
+        # SQLite has rolled back by itself after some errors (full disk, I/O).
+        if self._db.in_transaction:
+            self._db.execute(statement)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the driver's errors into ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._translate(error) from error
+
+    def _translate(self, error: sqlite3.Error) -> errors.StoreError:
+        kind, says, hint = _MEANINGS.get(
+            getattr(error, "sqlite_errorcode", 0) & 0xFF,
+            (errors.StoreUnreachable, "cannot be used", "check the file, its directory and the disk"),
+        )
+        if not self.path.parent.is_dir():
+            kind, says = errors.StoreGone, "has lost its directory"
+        return kind(f"store {self.url!r} {says} ({error})", hint=hint)
+
+    # -- opening ----------------------------------------------------------------------
+
+    def _open(self) -> None:
+        found = os.stat(self.path)
+        self._identity = (found.st_dev, found.st_ino)
+        with self._reading() as db:
+            version = schema.inspect(db, self.url)
+        if version < schema.VERSION:
+            self._migrate()
+        with self._translated():
+            self._db.execute("PRAGMA synchronous = FULL")
+
+    def _migrate(self) -> None:
+        """Bring the schema up to date; any number of first commands may do so at once."""
+        with self._translated():
+            self._begin("PRAGMA journal_mode = WAL")
+        with self._writing() as db:
+            schema.migrate(db, schema.inspect(db, self.url))
+
+
+def make_file(path: Path, name: str, *, create: bool) -> bool:
+    """Make an empty private file if there is none; say whether it was made.
+
+    SQLite gives its -wal and -shm files the mode of the main file, so all three are private
+    from the first moment, whatever the umask is.
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        if not create:
+            raise errors.StoreUnreachable(
+                f"there is no store {name!r}", hint="queuectl enqueue … makes it; or name another with --db"
+            ) from None
+    except OSError as error:
+        raise _unreachable(name, error) from error
+    else:
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+            raise errors.StoreUnreachable(f"store {name!r} is {kind}", hint="name a file with --db or QUEUECTL_DB")
+        return False
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.is_symlink():
+            raise errors.StoreUnreachable(
+                f"store {name!r} is a symbolic link to nothing", hint="name the file itself with --db"
+            ) from None
+        return False  # another first command was quicker
+    except OSError as error:
+        raise _unreachable(name, error) from error
+    return True
+
+
+def _unreachable(name: str, error: OSError) -> errors.StoreError:
+    reason = error.strerror or str(error)
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return errors.StoreUnreachable(
+            f"cannot make store {name!r}: its directory does not exist",
+            hint="make the directory, or name another file with --db",
+        )
+    if isinstance(error, PermissionError) or error.errno in {30}:  # EROFS
+        return errors.StoreReadOnly(
+            f"cannot make store {name!r}: {reason}", hint="choose a place where you may write with --db"
+        )
+    if error.errno == 28:  # ENOSPC
+        return errors.StoreFull(f"cannot make store {name!r}: {reason}", hint="free some space on the disk")
+    return errors.StoreUnreachable(f"cannot make store {name!r}: {reason}", hint="name another file with --db")
+
+
+_MEANINGS: dict[int, tuple[type[errors.StoreError], str, str]] = {
+    BUSY: (errors.StoreBusy, "is busy: another process holds its lock", "try again; `fuser` tells who has the file open"),
+    LOCKED: (errors.StoreBusy, "is busy", "try again"),
+    READONLY: (
+        errors.StoreReadOnly,
+        "cannot be written",
+        "its file, and the directory that holds it, must be writable for you",
+    ),
+    CANTOPEN: (
+        errors.StoreReadOnly,
+        "cannot be opened for writing",
+        "its file, and the directory that holds it, must be writable for you",
+    ),
+    FULL: (errors.StoreFull, "has no room: the disk is full", "free some space; nothing was stored by this command"),
+    CORRUPT: (
+        errors.StoreDamaged,
+        "is damaged",
+        "keep a copy; `sqlite3 FILE .recover` saves what can be saved",
+    ),
+    NOTADB: (errors.StoreDamaged, "is not a database", "name another file with --db; this one was not changed"),
+    IOERR: (errors.StoreUnreachable, "cannot be read or written", "check the disk and its free space"),
+}

@@ -1,0 +1,160 @@
+"""Everything that only reads jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from queuectl import errors
+from queuectl.model import JobState, Transition
+from queuectl.repository import base
+from queuectl.repository.sqlite.connection import Connection
+from queuectl.repository.sqlite.rows import COLUMNS, job_of, marks
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+    from queuectl.model import Job
+
+_PLACES = {
+    JobState.PENDING: ("ready", "scheduled", "retrying"),
+    JobState.FAILED: ("retrying",),
+}
+_DUE = "SELECT count(*), coalesce(sum(attempts > 0), 0) FROM jobs INDEXED BY jobs_due WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ?"
+_OLDEST = "SELECT next_run_at FROM jobs INDEXED BY jobs_place WHERE place = 'ready' ORDER BY seq LIMIT 1"
+
+
+class Listing(Connection):
+    """The part of the repository that shows jobs."""
+
+    def get(self, reference: str) -> Job:
+        """Return the job with this id or unique prefix; see `JobRepository.get`."""
+        with self._reading() as db:
+            return job_of(find(db, reference))
+
+    def list(self, which: base.Filter = base.Filter(), *, limit: int = 0) -> base.Listing:
+        """Return the newest jobs in the order of enqueueing; see `JobRepository.list`."""
+        if not limit:
+            return base.Listing(self._stream(which), 0)
+        places, where, values = _condition(which)
+        with self._reading() as db:
+            first, older = _cut(db, which, limit)
+            where += f" AND place IN ({marks(places)})" if places else ""
+            query = f"SELECT {COLUMNS} FROM jobs WHERE {where} AND seq >= ? ORDER BY seq"
+            rows = db.execute(query, (*values, *places, first)).fetchall()
+        return base.Listing(map(job_of, rows), older)
+
+    def _stream(self, which: base.Filter) -> Iterator[Job]:
+        places, where, values = _condition(which)
+        # Rows of one place stand in the index in the right order; those of several would be
+        # sorted as a whole first, so they are picked out on a walk through the table.
+        where += f" AND {'' if len(places) == 1 else '+'}place IN ({marks(places)})" if places else ""
+        with self._reading() as db:
+            for row in db.execute(f"SELECT {COLUMNS} FROM jobs WHERE {where} ORDER BY seq", (*values, *places)):
+                yield job_of(row)
+
+    def history(self, job: Job) -> Sequence[Transition]:
+        """Return every transition since it was enqueued; see `JobRepository.history`."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT at, state, attempt, worker, reason, exit_code FROM history WHERE job = ? ORDER BY step", (job.seq,)
+            ).fetchall()
+        found = [Transition(job.created_at, None, JobState.PENDING, 0, None, "enqueued", None)]
+        for at, state, attempt, worker, reason, exit_code in rows:
+            found.append(Transition(at, found[-1].state, JobState(state), attempt, worker, reason, exit_code))
+        return found
+
+    def counts(self, *, now: int) -> base.Counts:
+        """Count the jobs by where they stand; see `JobRepository.counts`."""
+        with self._reading() as db:
+            places = dict(db.execute("SELECT place, sum(jobs) FROM counts GROUP BY place"))
+            due, due_retries = db.execute(_DUE, (now,)).fetchone()
+            oldest = db.execute(_OLDEST).fetchone()
+        ready, scheduled, retrying = (places.get(place, 0) for place in _PLACES[JobState.PENDING])
+        states = {state: places.get(str(state), 0) for state in JobState}
+        states[JobState.PENDING] = ready + scheduled + retrying
+        return base.Counts(
+            states, ready + due, scheduled - (due - due_retries), retrying - due_retries, oldest[0] if oldest else None
+        )
+
+    def complete_ids(self, prefix: str, *, states: Sequence[JobState] = (), limit: int = 100) -> Sequence[Job]:
+        """Return the newest jobs whose id starts so; see `JobRepository.complete_ids`."""
+        where = f"AND state IN ({marks(states)})" if states else ""
+        ids = "id >= ? AND id < ?" if prefix else "? = ?"
+        values = (prefix, after(prefix)) if prefix else (0, 0)
+        query = f"SELECT {COLUMNS} FROM jobs WHERE {ids} {where} ORDER BY seq DESC LIMIT ?"
+        with self._reading() as db:
+            return [job_of(row) for row in db.execute(query, (*values, *map(str, states), limit))]
+
+    def queues(self) -> Sequence[str]:
+        """Return the names of all queues that hold a job, sorted."""
+        with self._reading() as db:
+            rows = db.execute("SELECT DISTINCT queue FROM counts WHERE jobs > 0 ORDER BY queue")
+            return [queue for (queue,) in rows]
+
+
+def find(db: sqlite3.Connection, reference: str) -> tuple[Any, ...]:
+    """Return the row of the job that a person means by an id or a prefix of one."""
+    row = db.execute(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (reference,)).fetchone()
+    if row is not None:
+        return tuple(row)
+    rows: list[tuple[Any, ...]] = []
+    if reference:
+        query = f"SELECT {COLUMNS} FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT 4"
+        rows = db.execute(query, (reference, after(reference))).fetchall()
+    if not rows:
+        raise errors.JobNotFound(f"there is no job {reference!r}", hint="queuectl list shows the jobs")
+    if len(rows) > 1:
+        some = ", ".join(row[1] for row in rows[:3]) + (", …" if len(rows) > 3 else "")
+        raise errors.AmbiguousId(f"{reference!r} fits several jobs: {some}", hint="type more of the id")
+    return rows[0]
+
+
+def after(prefix: str) -> str:
+    """Return a text that sorts after everything that starts with `prefix`."""
+    return prefix + "\U0010ffff"
+
+
+def _condition(which: base.Filter) -> tuple[tuple[str, ...], str, tuple[Any, ...]]:
+    """Turn a filter into the places to look at (none: all), and SQL with values for the rest."""
+    clauses: list[str] = ["1"]
+    values: list[Any] = []
+    places = [place for state in which.states for place in _PLACES.get(state, (str(state),))]
+    if which.retrying:
+        places = ["retrying"]
+    for column, wanted in (("queue", which.queues), ("id", which.ids)):
+        if wanted:
+            clauses.append(f"{column} IN ({marks(wanted)})")
+            values += wanted
+    for tag in which.tags:
+        clauses.append("seq IN (SELECT seq FROM tags WHERE tag = ?)")
+        values.append(tag)
+    if which.search:
+        clauses.append("(instr(lower(id), lower(?)) OR instr(lower(command), lower(?)))")
+        values += [which.search, which.search]
+    return tuple(dict.fromkeys(places)), " AND ".join(clauses), tuple(values)
+
+
+def _cut(db: sqlite3.Connection, which: base.Filter, limit: int) -> tuple[int, int]:
+    """Find the seq from which on `limit` jobs are left, and how many stand before it."""
+    places, where, values = _condition(which)
+    newest: list[int] = []
+    for place in places or (None,):
+        here = "" if place is None else "AND place = ?"
+        query = f"SELECT seq FROM jobs WHERE {where} {here} ORDER BY seq DESC LIMIT ?"
+        newest += [seq for (seq,) in db.execute(query, (*values, *([place] if place else []), limit))]
+    if len(newest) < limit:
+        return 0, 0
+    first = sorted(newest, reverse=True)[limit - 1]
+    return first, _older(db, places, where, values, first, limit)
+
+
+def _older(
+    db: sqlite3.Connection, places: tuple[str, ...], where: str, values: tuple[Any, ...], first: int, limit: int
+) -> int:
+    here = f"place IN ({marks(places)})" if places else "1"
+    if where == "1":  # the counters know how many there are
+        (total,) = db.execute(f"SELECT coalesce(sum(jobs), 0) FROM counts WHERE {here}", places).fetchone()
+        return int(total) - limit
+    query = f"SELECT count(*) FROM jobs WHERE {where} AND {here} AND seq < ?"
+    return int(db.execute(query, (*values, *places, first)).fetchone()[0])

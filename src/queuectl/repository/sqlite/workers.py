@@ -1,0 +1,103 @@
+"""Who runs the jobs: workers, their signs of life, the taking over from the dead."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from queuectl.repository import base
+from queuectl.repository.sqlite.claim import lease_of
+from queuectl.repository.sqlite.connection import Connection
+from queuectl.repository.sqlite.rows import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_IDENTITY = "name, host, boot_id, pid_namespace, pid, start_ticks, slots, queues, presence"
+
+_LEASE = f"{COLUMNS}, lease_token, runs, record, returned"
+_RESCUE = f"""
+    UPDATE jobs SET lease_token = lower(hex(randomblob(16))), worker_id = :worker, lease_expires_at = :expires
+    WHERE seq = :seq AND state = 'processing' AND lease_token = :token
+    RETURNING {_LEASE}
+"""
+
+
+class Workers(Connection):
+    """The part of the repository that knows the workers."""
+
+    def join(self, identity: base.WorkerIdentity, *, now: int, ticks: float) -> int:
+        """Register a worker; return the number under which it claims."""
+        row = (*identity[:7], json.dumps(identity.queues), identity.presence, now, now, ticks)
+        with self._writing() as db:
+            cursor = db.execute(
+                f"INSERT INTO workers ({_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+            return int(cursor.lastrowid or 0)
+
+    def renew(self, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:
+        """Record a sign of life and extend the worker's leases; see `JobRepository.renew`."""
+        with self._writing() as db:
+            row = db.execute(
+                "UPDATE workers SET heartbeat_at = ?, heartbeat_ticks = ? WHERE id = ? RETURNING stopping",
+                (now, ticks, worker),
+            ).fetchone()
+            if row is None:
+                return None
+            db.execute(
+                "UPDATE jobs SET lease_expires_at = ? WHERE worker_id = ? AND state = 'processing'",
+                (now + int(lease_seconds * 1000), worker),
+            )
+            return str(row[0])
+
+    def leave(self, worker: int) -> None:
+        """Remove a worker that holds no job any more."""
+        with self._writing() as db:
+            db.execute(
+                "DELETE FROM workers WHERE id = ?1 AND NOT EXISTS"
+                " (SELECT 1 FROM jobs WHERE worker_id = ?1 AND state = 'processing')",
+                (worker,),
+            )
+
+    def workers(self) -> Sequence[base.Worker]:
+        """Return all registered workers, oldest first."""
+        with self._reading() as db:
+            rows = db.execute(
+                f"SELECT id, {_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks, stopping FROM workers ORDER BY id"
+            ).fetchall()
+            held = db.execute(
+                "SELECT worker_id, id FROM jobs INDEXED BY jobs_leased WHERE state = 'processing' AND worker_id > 0"
+                " ORDER BY seq"
+            ).fetchall()
+        return [_worker_of(row, tuple(job for owner, job in held if owner == row[0])) for row in rows]
+
+    def leases_of(self, worker: int) -> Sequence[base.Lease]:
+        """Return what a worker holds, without touching it."""
+        query = f"SELECT {_LEASE} FROM jobs INDEXED BY jobs_leased WHERE state = 'processing' AND worker_id = ? ORDER BY seq"
+        with self._reading() as db:
+            return [lease_of(row) for row in db.execute(query, (worker,))]
+
+    def rescue(
+        self, leases: Sequence[base.Lease], *, worker: int, now: int, lease_seconds: float
+    ) -> Sequence[base.Lease]:
+        """Take over leases of workers that are gone; see `JobRepository.rescue`."""
+        expires = now + int(lease_seconds * 1000)
+        rows = []
+        with self._writing() as db:
+            for lease in leases:
+                values = {"worker": worker, "expires": expires, "seq": lease.job.seq, "token": lease.token}
+                rows += db.execute(_RESCUE, values).fetchall()
+        return [lease_of(row) for row in rows]
+
+    def records(self) -> frozenset[str]:
+        """Return the names of the run records that a processing job may still need."""
+        query = "SELECT DISTINCT record FROM jobs INDEXED BY jobs_leased WHERE state = 'processing' AND worker_id > 0"
+        with self._reading() as db:
+            return frozenset(record for (record,) in db.execute(query))
+
+
+def _worker_of(row: tuple[Any, ...], jobs: tuple[str, ...]) -> base.Worker:
+    identity = base.WorkerIdentity(*row[1:8], tuple(json.loads(row[8])), row[9])
+    return base.Worker(row[0], identity, *row[10:14], jobs)

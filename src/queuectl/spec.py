@@ -1,0 +1,219 @@
+"""Job specifications as they arrive, as JSON or as fields from options, checked into `JobSpec`.
+
+Whatever is wrong becomes an `InvalidInput` that names the place, the field and the way out.
+Nothing is read from a disk here, and no default is filled in that depends on a store.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from queuectl.duration import instant_after
+from queuectl.errors import InvalidInput, did_you_mean, quoted
+from queuectl.fields import FIELDS, kind_of
+from queuectl.model import JobSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_EXAMPLE = """write one like {"command": "echo hello"}"""
+_FORMS = "give one object, an array of objects, or one object a line (JSON Lines)"
+
+
+def parse_word(word: str, *, now: int) -> list[JobSpec] | None:
+    """Return the jobs that one word of a command line specifies, or None if it is a command.
+
+    A word that parses as a JSON object or array is a specification, and so is meant to be
+    one that begins with `{"`; anything else is for the shell, such as `[ -f x ] && y`.
+
+    Raises:
+        InvalidInput: it is meant as a specification and is not a valid one.
+    """
+    text = word.strip()
+    if not text.startswith(("{", "[")):
+        return None
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        if text.startswith('{"'):
+            raise _explained(error, "") from None
+        return None
+    except (InvalidInput, ValueError, RecursionError) as error:
+        raise _explained(error, "") from None
+    return list(_specs_in(value, now=now, source=""))
+
+
+def parse_specs(text: str, *, now: int, source: str = "") -> list[JobSpec]:
+    """Return the jobs of one JSON object, an array, or JSON Lines; `source` names it in messages.
+
+    Raises:
+        InvalidInput: there is no job, or any of them is not valid.
+    """
+    return list(read_specs(io.StringIO(text), now=now, source=source))
+
+
+def read_specs(lines: Iterable[str], *, now: int, source: str = "") -> Iterator[JobSpec]:
+    """Yield what `parse_specs` returns, of JSON Lines without holding more than one line.
+
+    The first line that is not blank decides: if it is an object by itself, so is every line.
+    `lines` keep their ends, as those of a file do. Open it with `errors="surrogateescape"`,
+    and bytes that are not UTF-8 are reported with their line.
+
+    Raises:
+        InvalidInput: as above, when the bad job's turn comes.
+    """
+    rest = iter(lines)
+    head: list[str] = []
+    for line in rest:
+        head.append(line if head else line.removeprefix("\ufeff"))
+        if not head[-1].isspace():
+            break
+    if head and _is_object(head[-1].strip()):
+        yield from iter_json_lines(chain(head, rest), now=now, source=source)
+        return
+    text = "".join(chain(head, rest))
+    if not text or text.isspace():
+        raise InvalidInput(_at(source, "there is no job in it"), _FORMS)
+    try:
+        value = _DECODER.decode(text)
+    except (InvalidInput, ValueError, RecursionError) as error:
+        raise _explained(error, source) from None
+    yield from _specs_in(value, now=now, source=source)
+
+
+def iter_json_lines(lines: Iterable[str], *, now: int, source: str = "") -> Iterator[JobSpec]:
+    """Yield the job of each line that is not blank, a JSON object.
+
+    Raises:
+        InvalidInput: a line is not one; the message names its number.
+    """
+    decode = _DECODER.raw_decode
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text:
+            continue
+        try:
+            value, end = decode(text)
+            if end != len(text):
+                raise json.JSONDecodeError("Extra data", text, end)
+            spec = parse_spec(value, now=now)
+        except (InvalidInput, ValueError, RecursionError) as error:
+            indent = len(line) - len(line.lstrip())
+            raise _explained(error, source, line=number, indent=indent) from None
+        yield spec
+
+
+def parse_spec(value: object, *, now: int, where: str = "") -> JobSpec:
+    """Check one specification, a decoded JSON object; `where` says its place in messages.
+
+    Raises:
+        InvalidInput: a field is unknown, missing or wrong.
+    """
+    if not isinstance(value, dict):
+        raise InvalidInput(_at(where, f"{kind_of(value)} is not a job, which is an object"), _EXAMPLE)
+    values = {}
+    for field, given in value.items():
+        check = FIELDS.get(field)
+        if check is None:
+            raise _unknown(field, where)
+        try:
+            values[field] = check(given)
+        except InvalidInput as error:
+            raise _in_field(field, error, where) from None
+    if "command" not in values:
+        raise InvalidInput(_at(where, "the job has no command"), _EXAMPLE)
+    if "delay" in values:
+        _resolve_delay(values, now, where)
+    return JobSpec(**values)
+
+
+def build_spec(fields: Mapping[str, object], *, now: int) -> JobSpec:
+    """Check fields that came from options: the same names, rules and messages as in JSON.
+
+    A None stands for an option that was not given.
+    """
+    return parse_spec({field: value for field, value in fields.items() if value is not None}, now=now)
+
+
+def _resolve_delay(values: dict[str, Any], now: int, where: str) -> None:
+    if "run_at" in values:
+        raise InvalidInput(_at(where, "both run_at and delay are given"), "keep one of them")
+    try:
+        values["run_at"] = instant_after(now, values.pop("delay"))
+    except InvalidInput as error:
+        raise _in_field("delay", error, where) from None
+
+
+def _unknown(field: object, where: str) -> InvalidInput:
+    name = field if isinstance(field, str) else repr(field)
+    hint = did_you_mean(name, FIELDS) or f"the fields are {', '.join(FIELDS)}"
+    return InvalidInput(_at(where, f"unknown field {quoted(name)}"), hint)
+
+
+def _in_field(field: str, error: InvalidInput, where: str) -> InvalidInput:
+    separator = "" if error.message.startswith("[") else ": "
+    return InvalidInput(_at(where, f"{field}{separator}{error.message}"), error.hint)
+
+
+def _at(where: str, message: str) -> str:
+    return f"{where}: {message}" if where else message
+
+
+def _specs_in(value: object, *, now: int, source: str) -> Iterator[JobSpec]:
+    """Yield the jobs of a decoded document."""
+    if not isinstance(value, list):
+        yield parse_spec(value, now=now, where=source)
+        return
+    if not value:
+        raise InvalidInput(_at(source, "the array is empty"), _FORMS)
+    for number, item in enumerate(value):
+        yield parse_spec(item, now=now, where=_at(source, f"[{number}]"))
+
+
+# -- JSON, stricter than the library: no key twice, no NaN -----------------------------------
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise InvalidInput(f"key {quoted(twice)} stands twice in one object", "keep one of them")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise InvalidInput(f"{name} is not JSON", "write a number, or leave the field out")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+
+
+def _is_object(text: str) -> bool:
+    """Tell whether this is an object by itself, valid or not."""
+    if not text.startswith("{"):
+        return False
+    try:
+        return _DECODER.raw_decode(text)[1] == len(text)
+    except InvalidInput:
+        return True
+    except (ValueError, RecursionError):
+        return False
+
+
+def _explained(error: Exception, source: str, *, line: int | None = None, indent: int = 0) -> InvalidInput:
+    """Return the error with its place: `line` is given in JSON Lines, `indent` was cut off it."""
+    where = _at(source, f"line {line}") if line else source
+    if isinstance(error, InvalidInput):
+        return InvalidInput(_at(where, error.message), error.hint)
+    if isinstance(error, RecursionError):
+        return InvalidInput(_at(where, "it is nested too deeply"), _EXAMPLE)
+    if not isinstance(error, json.JSONDecodeError):
+        return InvalidInput(_at(where, "a number in it is too long"), "no field takes a number of that size")
+    place = f"line {line or error.lineno}, column {error.colno + indent}"
+    problem = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
+    hint = _FORMS if problem == "extra data" else "check the quotes and commas there; text stands in double quotes"
+    return InvalidInput(_at(source, f"{place}: not valid JSON: {problem}"), hint)

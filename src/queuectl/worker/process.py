@@ -1,0 +1,212 @@
+"""The commands: starting them through the shim, and taking over those that live already."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import marshal
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from queuectl.config import environment
+from queuectl.model import Execution, Outcome, execution_of_wait_status
+from queuectl.worker import shim
+from queuectl.worker.presence import start_ticks
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+#: Signals to send, by what they are for.
+TERM, KILL = int(signal.SIGTERM), int(signal.SIGKILL)
+
+#: Runs the program that comes in through a descriptor; see `queuectl.worker.shim`.
+_LOADER = "import os, sys; exec(compile(os.fdopen(int(sys.argv.pop(1))).read(), 'job-shim', 'exec'))"
+
+#: The machine is short of something; it is not the job's fault.
+_PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+
+
+class Start(NamedTuple):
+    """What the shim needs to know to start a command."""
+
+    slot: int
+    run: str
+    command: str
+    cwd: str
+    environment: dict[str, str]
+    log: Path
+    cap: int  #: bytes of output to keep
+
+    def message(self) -> tuple[object, ...]:
+        """Return it as the shim reads it: bytes, as the system calls take them."""
+        variables = {os.fsencode(name): os.fsencode(value) for name, value in self.environment.items()}
+        fields = os.fsencode(self.command), os.fsencode(self.cwd), variables, os.fsencode(self.log)
+        return ("run", self.slot, self.run, *fields, self.cap)
+
+
+class Ended(NamedTuple):
+    """What the shim says of a run that is over."""
+
+    slot: int
+    run: str
+    execution: Execution
+    passing: bool = False  #: it could not start for a reason that has nothing to do with the job
+
+
+class Shim:
+    """The worker's end of its shim.
+
+    Args:
+        record: path of the run record.
+    """
+
+    def __init__(self, record: Path) -> None:
+        here, there = socket.socketpair()
+        with there, open(shim.__file__, "rb") as program:
+            descriptors = [program.fileno(), there.fileno()]
+            for descriptor in descriptors:
+                os.set_inheritable(descriptor, True)
+            nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            # The real path: a shim needs no virtual environment, and `ps` no long line.
+            python = os.path.realpath(sys.executable)
+            self.pid = os.posix_spawn(
+                python,
+                [python, "-ISE", "-c", _LOADER, *map(str, descriptors), str(record)],
+                environment(),
+                file_actions=[(os.POSIX_SPAWN_DUP2, nothing, number) for number in (0, 1, 2)],
+                setsid=True,
+            )
+            os.close(nothing)
+        self._socket = here
+        self._unread = b""
+
+    def fileno(self) -> int:
+        """Return what becomes readable when there is news."""
+        return self._socket.fileno()
+
+    def send(self, messages: Iterable[tuple[object, ...]]) -> None:
+        """Tell the shim what to do. A shim that is gone is noticed by `news`."""
+        data = bytearray()
+        for message in messages:
+            packed = marshal.dumps(message)
+            data += len(packed).to_bytes(4, "little") + packed
+        with contextlib.suppress(OSError):
+            self._socket.sendall(data)
+
+    def news(self) -> list[Ended] | None:
+        """Return what has ended since the last call, or None if the shim is gone."""
+        try:
+            data = self._socket.recv(1 << 18)
+        except OSError:
+            data = b""
+        if not data:
+            return None
+        data = self._unread + data
+        found: list[Ended] = []
+        while len(data) >= 4 and len(data) >= 4 + (size := int.from_bytes(data[:4], "little")):
+            found += map(_ended, marshal.loads(data[4 : 4 + size]))
+            data = data[4 + size :]
+        self._unread = data
+        return found
+
+    def close(self) -> None:
+        """Let the shim go: it sees its last commands end, then ends too."""
+        self._socket.close()
+
+
+def _ended(event: tuple[object, ...]) -> Ended:
+    match event:
+        case ("ended", int(slot), str(run), int(status), int(started_at), int(ended_at), float(seconds)):
+            execution = execution_of_wait_status(
+                status, started_at=started_at, finished_at=ended_at, duration_seconds=seconds
+            )
+            return Ended(slot, run, execution)
+        case ("failed", int(slot), str(run), str(what), int(number)):
+            now = time.time_ns() // 1_000_000
+            error = Execution(Outcome.NEVER_STARTED, None, _cannot_start(what, number), None, now, None)
+            return Ended(slot, run, error, what != "cwd" and number in _PASSING)
+    raise AssertionError(event)
+
+
+def _cannot_start(what: str, number: int) -> str:
+    reason = os.strerror(number)
+    if what == "cwd":
+        return f"cannot enter the job's directory: {reason}"
+    if what == "log":
+        return f"cannot write the job's log: {reason}"
+    return f"cannot start: {reason}"
+
+
+def identified(pid: int, born: tuple[float, float]) -> bool:
+    """Say whether a live process, no zombie, has this pid and was born in this span.
+
+    Args:
+        pid: a number that another process may have by now.
+        born: two readings of the clock since the boot, in seconds, around its start.
+    """
+    ticks = start_ticks(pid)
+    if ticks is None:
+        return False
+    second = os.sysconf("SC_CLK_TCK")
+    return born[0] * second - 1 <= ticks <= born[1] * second + 1
+
+
+def signal_group(pid: int, number: int) -> None:
+    """Signal the process group that a command leads; gone is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def watch(pid: int) -> int | None:
+    """Return a descriptor that becomes readable when the process ends, None if it has."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None
+
+
+def reap(pid: int) -> int | None:
+    """Return the wait status of a child of ours that has ended, its group cleaned up."""
+    try:
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        signal_group(pid, KILL)
+        return os.waitpid(pid, os.WNOHANG)[1]
+    except ChildProcessError:
+        return None
+
+
+def reap_strangers(known: Container[int]) -> None:
+    """Bury children that came to us when their parent died, but for the known ones."""
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+            if found.si_pid in known:
+                return
+            os.waitpid(found.si_pid, os.WNOHANG)
+
+
+def become_subreaper() -> None:
+    """Ask to become the parent of the commands should the shim die; see prctl(2).
+
+    Where that is not to be had, those commands count as lost when they end.
+    """
+    set_child_subreaper = 36
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
+def find_stray(run: str, store: str) -> int | None:
+    """Return the pid of a live command of this run by its environment, if there is one."""
+    wanted = {f"QUEUECTL_RUN={run}".encode(), b"QUEUECTL_DB=" + os.fsencode(store)}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(entry.name)
+            if os.getsid(pid) == pid and wanted <= set((entry / "environ").read_bytes().split(b"\0")):
+                return pid
+    return None

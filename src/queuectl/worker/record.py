@@ -1,0 +1,85 @@
+"""The run record, as a reader sees it; `queuectl.worker.shim` says how it is written."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from queuectl.model import Execution, execution_of_wait_status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Recorded(NamedTuple):
+    """What a run record says of one run."""
+
+    keeper: int  #: pid of the shim that wrote it
+    pid: int  #: of the command; 0: it was about to be started
+    born: tuple[float, float]  #: seconds from the boot to before and after its start
+    started_at: int
+    began: float  #: the machine's monotonic clock at its start, in seconds
+    execution: Execution | None  #: how it ended, if it did
+
+
+class Record:
+    """A run record.
+
+    Args:
+        path: of the file, which need not be there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def run(self, name: str) -> Recorded | None:
+        """Return what it says of the run, or None if the shim was never about to start it."""
+        for line in self._lines()[1:]:
+            fields = line.split()
+            if fields and fields[0] == name:
+                return _recorded(fields[1:])
+        return None
+
+    def keeper(self) -> int | None:
+        """Return the pid of the shim that keeps it, or None if that is dead.
+
+        The shim holds a lock on the file; the kernel drops it with the process.
+        """
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int((self._lines()[0].split() + ["0"] * 3)[2])
+        else:
+            return None
+        finally:
+            os.close(descriptor)
+
+    def may_start_more(self) -> bool:
+        """Say whether its shim may still get to a run that it has not started yet."""
+        return self.keeper() is not None and "detached" not in self._lines()[0]
+
+    def exists(self) -> bool:
+        """Say whether the file is there at all."""
+        return self.path.exists()
+
+    def _lines(self) -> list[str]:
+        try:
+            return self.path.read_text(encoding="ascii", errors="replace").split("\n")
+        except OSError:
+            return [""]
+
+
+def _recorded(fields: list[str]) -> Recorded:
+    keeper, pid, before, after, started_at, began = fields[:6]
+    execution = None
+    if len(fields) > 6:
+        status, ended_at, seconds = fields[6:9]
+        execution = execution_of_wait_status(
+            int(status), started_at=int(started_at), finished_at=int(ended_at), duration_seconds=float(seconds)
+        )
+    return Recorded(int(keeper), int(pid), (float(before), float(after)), int(started_at), float(began), execution)

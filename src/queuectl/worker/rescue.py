@@ -1,0 +1,95 @@
+"""Finding what dead workers left."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from queuectl.worker.record import Record
+from queuectl.worker.task import run_name
+from queuectl.worker.wakeup import is_present, present_names
+
+if TYPE_CHECKING:
+    from queuectl.repository.base import JobRepository, Lease, Worker, WorkerIdentity
+
+
+class Rescue:
+    """Looks for dead workers on behalf of a living one.
+
+    Args:
+        worker: the number of the living one.
+        identity: the same one's.
+    """
+
+    def __init__(self, repository: JobRepository, worker: int, identity: WorkerIdentity) -> None:
+        self._repository = repository
+        self._worker = worker
+        self._identity = identity
+        self._runs = repository.directory / "runs"
+
+    def find(self, *, everyone: bool, only_ended: bool, lease_seconds: float) -> list[tuple[Lease, Record]]:
+        """Take over the runs of dead workers; return them with their run records.
+
+        Args:
+            everyone: look at every registered worker, not only at pipes that nobody holds.
+            only_ended: leave alone the commands that still run.
+            lease_seconds: after which without a sign of life a worker counts as hung.
+        """
+        dead = self._dead_pipes()
+        if not dead and not everyone:
+            return []
+        found: list[tuple[Lease, Record]] = []
+        for worker in self._repository.workers():
+            if worker.id != self._worker and self._is_gone(worker, lease_seconds):
+                found += self._take(worker, only_ended=only_ended, lease_seconds=lease_seconds)
+                self._repository.leave(worker.id)
+        needed = {worker.identity.presence for worker in self._repository.workers()}
+        for name in dead:
+            if name not in needed:
+                (self._repository.directory / "workers" / name).unlink(missing_ok=True)
+        return found
+
+    def sweep(self) -> None:
+        """Remove the run records that nobody needs any more."""
+        if not self._runs.is_dir():
+            return
+        names = [path.name for path in self._runs.iterdir()]
+        idle = [name for name in names if not is_present(self._repository.directory, name)]
+        needed = self._repository.records() if idle else frozenset()
+        for name in idle:
+            if name not in needed:
+                (self._runs / name).unlink(missing_ok=True)
+
+    def _dead_pipes(self) -> list[str]:
+        directory = self._repository.directory
+        names = [name for name in present_names(directory) if name != self._identity.presence]
+        return [name for name in names if not is_present(directory, name)]
+
+    def _is_gone(self, worker: Worker, lease_seconds: float) -> bool:
+        """Say whether a worker is dead, or has hung for longer than its lease.
+
+        Wall clocks jump, so on one machine the monotonic clock decides, which all its
+        processes share. The wall clock is for stores that several machines write.
+        """
+        same_boot = worker.identity.boot_id == self._identity.boot_id
+        if same_boot and is_present(self._repository.directory, worker.identity.presence):
+            return time.monotonic() - worker.heartbeat_ticks > lease_seconds
+        if same_boot or worker.identity.host == self._identity.host:
+            return True
+        return time.time() - worker.heartbeat_at / 1000 > lease_seconds
+
+    def _take(self, worker: Worker, *, only_ended: bool, lease_seconds: float) -> list[tuple[Lease, Record]]:
+        leases = list(self._repository.leases_of(worker.id))
+        if only_ended:
+            leases = [lease for lease in leases if not self._may_run(lease)]
+        if not leases:
+            return []
+        now = time.time_ns() // 1_000_000
+        taken = self._repository.rescue(leases, worker=self._worker, now=now, lease_seconds=lease_seconds)
+        return [(lease, Record(self._runs / lease.record)) for lease in taken]
+
+    def _may_run(self, lease: Lease) -> bool:
+        record = Record(self._runs / lease.record)
+        found = record.run(run_name(lease))
+        ended = found is not None and found.execution is not None
+        return not ended and record.keeper() is not None

@@ -1,0 +1,281 @@
+"""The shim: a small process beside the worker that starts the commands and sees them end.
+
+It is the parent of every command, so that a command's exit code does not get lost with the
+worker: the shim writes it into the run record, and the next worker reads it there. (containerd
+has a process of this name for this purpose.) When its worker is gone it starts nothing more,
+sees its last command end, and goes too.
+
+It runs as a program of its own under `python -ISE`, fed through a descriptor: it imports
+nothing but a few modules of the standard library, nothing from this package, and its command
+line names neither the package nor the program, so that `pkill -f queuectl` leaves it to do its
+work. `queuectl.worker.process` starts it and speaks with it.
+
+Messages are values of `marshal` behind a length of four bytes: both ends are the same
+interpreter. To the shim: `("run", slot, run, command, cwd, environment, log, cap)` and
+`("signal", slot, run, number)`. From it: `("ended", slot, run, status, started_at, ended_at,
+seconds)` and `("failed", slot, run, what, errno)`.
+
+The run record is a file of lines of equal length, rewritten in place by one `write` each: the
+first one is about the shim, the others about the runs, one a slot. A slot is used again only
+after what it held has been settled.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import marshal
+import os
+import select
+import signal
+import sys
+import time
+
+#: Length of a line of the run record in bytes, with its newline.
+LINE = 192
+VERSION = 1
+#: Seconds between two looks at the size of the logs of commands that run long.
+LOOK = 0.5
+
+_DEFAULT_AGAIN = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+_MARK = b"\n[... %d bytes left out ...]\n"
+
+
+def line(*fields: object) -> bytes:
+    """Return one line of the run record."""
+    return " ".join(map(str, fields)).encode().ljust(LINE - 1) + b"\n"
+
+
+class Run:
+    """A command that runs."""
+
+    __slots__ = ("after", "began", "before", "cap", "log", "path", "pid", "run", "slot", "started_at")
+
+    def __init__(self, slot: int, run: str, log: int, path: bytes, cap: int) -> None:
+        self.slot = slot
+        self.run = run
+        self.log = log
+        self.path = path
+        self.cap = cap
+        self.pid = 0
+        self.started_at = time.time_ns() // 1_000_000
+        self.began = time.monotonic()
+        self.before = self.after = time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def record(self, *end: object) -> bytes:
+        """Return the line that says so; `end` is status, instant and seconds."""
+        born = f"{self.before:.3f} {self.after:.3f}"
+        return line(self.run, os.getpid(), self.pid, born, self.started_at, f"{self.began:.4f}", *end)
+
+
+class Shim:
+    """The process as a whole."""
+
+    def __init__(self, worker: int, record: str) -> None:
+        self.worker = worker
+        self.attached = True
+        self.record = os.open(record, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(self.record, fcntl.LOCK_EX)
+        self.null = os.open(os.devnull, os.O_RDONLY)
+        self.environment = dict(os.environb)
+        self.running: dict[int, Run] = {}
+        self.unread = b""
+        self.events: list[tuple[object, ...]] = []
+        self.introduce()
+
+    def introduce(self) -> None:
+        """Write the record's first line: who keeps it, and whether more may be started."""
+        os.pwrite(self.record, line("runs", VERSION, os.getpid(), "attached" if self.attached else "detached"), 0)
+
+    def main(self) -> None:
+        """Start and reap until the worker and the last command are gone."""
+        children, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        poll = select.poll()
+        poll.register(self.worker, select.POLLIN)
+        poll.register(children, select.POLLIN)
+        while self.attached or self.running:
+            ready = poll.poll(LOOK * 1000 if self.running else None)
+            for descriptor, _ in ready:
+                if descriptor == children:
+                    os.read(children, 65536)
+                    self.reap()
+                else:
+                    self.listen()
+                    if not self.attached:
+                        poll.unregister(self.worker)
+            if not ready:
+                self.look_at_logs()
+            self.report()
+
+    def listen(self) -> None:
+        """Read what the worker wants, and do it."""
+        try:
+            data = os.read(self.worker, 1 << 18)
+        except OSError:
+            data = b""
+        if not data:
+            self.attached = False
+            self.introduce()
+            return
+        data = self.unread + data
+        while len(data) >= 4 and len(data) >= 4 + (size := int.from_bytes(data[:4], "little")):
+            message = marshal.loads(data[4 : 4 + size])
+            data = data[4 + size :]
+            if message[0] == "run":
+                self.start(*message[1:])
+            else:
+                self.signal(*message[1:])
+        self.unread = data
+
+    def start(self, slot: int, name: str, command: bytes, cwd: bytes, environment: dict[bytes, bytes], path: bytes, cap: int) -> None:
+        """Start a command in its own session, its output going to its log."""
+        what = "log"
+        log = -1
+        try:
+            log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+            run = Run(slot, name, log, path, cap)
+            # Written before the command is there: without this line it certainly never ran.
+            os.pwrite(self.record, run.record(), LINE * (slot + 1))
+            what = "cwd"
+            os.chdir(cwd)
+            what = "spawn"
+            run.pid = self.spawn(log, command, environment)
+        except OSError as error:
+            if log >= 0:
+                os.close(log)
+            os.pwrite(self.record, line("-"), LINE * (slot + 1))
+            self.events.append(("failed", slot, name, what, error.errno))
+            return
+        run.after = time.clock_gettime(time.CLOCK_BOOTTIME)
+        os.pwrite(self.record, run.record(), LINE * (slot + 1))
+        self.running[run.pid] = run
+
+    def spawn(self, log: int, command: bytes, environment: dict[bytes, bytes]) -> int:
+        """Start `/bin/sh -c command`; posix_spawn uses vfork, whose cost does not grow with us."""
+        return os.posix_spawn(
+            b"/bin/sh",
+            [b"sh", b"-c", command],
+            self.environment | environment,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, self.null, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=_DEFAULT_AGAIN,
+        )
+
+    def signal(self, slot: int, name: str, number: int) -> None:
+        """Signal a command's whole group, if its leader has not been reaped yet."""
+        for run in self.running.values():
+            if run.slot == slot and run.run == name:
+                try:
+                    os.killpg(run.pid, number)
+                except OSError:
+                    pass
+
+    def reap(self) -> None:
+        """See who has ended, and clean up after them."""
+        while self.running:
+            try:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if found is None:
+                return
+            # While the leader is a zombie nobody else can get its number: only now is it
+            # certain that this kills what the command left behind, and nothing else.
+            try:
+                os.killpg(found.si_pid, signal.SIGKILL)
+            except OSError:
+                pass
+            _, status = os.waitpid(found.si_pid, 0)
+            run = self.running.pop(found.si_pid, None)
+            if run is not None:
+                self.end(run, status)
+
+    def end(self, run: Run, status: int) -> None:
+        """Record how a command ended, before anybody is told."""
+        ended_at, seconds = time.time_ns() // 1_000_000, time.monotonic() - run.began
+        os.pwrite(self.record, run.record(status, ended_at, f"{seconds:.4f}"), LINE * (run.slot + 1))
+        self.events.append(("ended", run.slot, run.run, status, run.started_at, ended_at, seconds))
+        size = os.fstat(run.log).st_size
+        if not size:
+            unlink(run.path)
+        elif size > run.cap:
+            shorten(run.log, run.cap, size)
+        os.close(run.log)
+
+    def look_at_logs(self) -> None:
+        """Give back the middle of logs that have grown too long."""
+        for run in self.running.values():
+            size = os.fstat(run.log).st_size
+            if size > run.cap:
+                punch(run.log, run.cap, size)
+
+    def report(self) -> None:
+        """Tell the worker what happened."""
+        if not self.events:
+            return
+        message = marshal.dumps(self.events)
+        self.events = []
+        message = len(message).to_bytes(4, "little") + message
+        try:
+            while self.attached and message:
+                message = message[os.write(self.worker, message) :]
+        except OSError:  # it is gone; the record has everything
+            pass
+
+
+def unlink(path: bytes) -> None:
+    """Remove an empty log: no file says the same."""
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def shorten(log: int, cap: int, size: int) -> None:
+    """Keep the head and the tail of a log, half of `cap` bytes each, with a mark between."""
+    head = cap // 2
+    tail = cap - head
+    try:
+        mark = _MARK % (size - cap)
+        end = os.pread(log, tail, size - tail)
+        flags = fcntl.fcntl(log, fcntl.F_GETFL)
+        # On Linux pwrite to a descriptor with O_APPEND appends, whatever the offset.
+        fcntl.fcntl(log, fcntl.F_SETFL, flags & ~os.O_APPEND)
+        os.pwrite(log, mark + end, head)
+        os.ftruncate(log, head + len(mark) + len(end))
+        fcntl.fcntl(log, fcntl.F_SETFL, flags)
+    except OSError:
+        pass
+
+
+def punch(log: int, cap: int, size: int) -> None:
+    """Free the blocks between head and tail; the file keeps its length. See fallocate(2)."""
+    head = cap // 2
+    length = size - cap
+    try:
+        import ctypes  # noqa: PLC0415  (only a command that prints this much pays for it)
+
+        keep_size, punch_hole = 1, 2
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.fallocate(log, keep_size | punch_hole, ctypes.c_int64(head), ctypes.c_int64(length))
+    except (ImportError, OSError, AttributeError):
+        pass
+
+
+def main() -> None:
+    """Run as the program that `queuectl.worker.process` starts."""
+    worker = int(sys.argv[1])
+    os.set_inheritable(worker, False)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    Shim(worker, sys.argv[2]).main()
+
+
+if __name__ == "__main__":
+    main()

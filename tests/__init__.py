@@ -1,0 +1,1 @@
+"""Tests of queuectl, in three tiers; see CONTRIBUTING.md."""

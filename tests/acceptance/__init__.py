@@ -1,0 +1,1 @@
+"""Tests of the installed program from outside: processes, signals, kills, terminals."""

@@ -1,0 +1,1 @@
+"""Tests against a real store and a real shell, inside the test process."""

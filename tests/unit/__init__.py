@@ -1,0 +1,1 @@
+"""Tests of decisions: no store, no processes, no clock."""
