@@ -49,7 +49,7 @@ def line(width: int, left: Parts, right: Parts, glyphs: Glyphs) -> Text:
     if right and width_of(right) > width // 2:
         right = ()
     room = width - width_of(right)
-    text = Text(no_wrap=True, overflow="crop", end="")
+    text = Text(no_wrap=True, overflow="crop")
     for piece, style in left:
         shown = cut(safe(start(piece, width)), room, glyphs.ellipsis)
         text.append(shown, style)

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from queuectl.cli.outlet import Outlet
-from queuectl.cli.output import safe
+from queuectl.cli.output import as_json, safe
 from queuectl.duration import format_time
 from queuectl.model import Retry
 from queuectl.worker.events import EventKind
@@ -83,10 +83,7 @@ def text_line(event: Event) -> str:
 
 def json_line(event: Event) -> str:
     """Return the event as one line of JSON, with its end."""
-    from json import dumps
-
-    # ASCII only: whatever a job is called, no terminal takes it for a command.
-    return dumps(_document(event), separators=(", ", ": ")) + "\n"
+    return as_json(_document(event)) + "\n"
 
 
 def quote(value: str) -> str:

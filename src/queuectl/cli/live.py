@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from queuectl.cli import rows
 from queuectl.cli.cells import ASCII, UNICODE, line
-from queuectl.cli.frame import Frame, draw, header
+from queuectl.cli.frame import Frame, allot, draw
 from queuectl.cli.meter import Meter, Progress, seat
 from queuectl.cli.terminal import Terminal
 from queuectl.duration import format_duration
@@ -90,7 +90,8 @@ class LiveDisplay:
         if not self._terminal.is_ready() or (state == self._drawn and not view.running and self._terminal.is_open):
             return
         self._drawn = state
-        self._terminal.draw(draw(self._frame(view, size[1]), *size))
+        results = allot(size[1], view.slots, self._retries).results
+        self._terminal.draw(draw(self._frame(view, results), *size))
 
     def close(self) -> None:
         """Give the terminal back with the last state of things and a summary on it; idempotent."""
@@ -107,12 +108,12 @@ class LiveDisplay:
         jobs = [running.job for running in view.running] + list(view.retrying)
         self._id_width = max([self._id_width, *(min(len(job.id), _ID[1]) for job in jobs)])
 
-    def _frame(self, view: View, height: int) -> Frame:
+    def _frame(self, view: View, results: int) -> Frame:
         warning = next((event for event in reversed(self._notable) if event.kind is EventKind.WARNING), None)
         return Frame(
             view=view,
             rows=tuple(self._rows),
-            results=self._results(height),
+            results=self._results(results),
             rates=self._meter.seconds(),
             rate=self._meter.rate(),
             progress=self._done,
@@ -124,10 +125,10 @@ class LiveDisplay:
         )
 
     def _results(self, number: int) -> tuple[Event, ...]:
-        """Return the last results, newest first; no more than half may push a failure away."""
-        newest = list(self._recent)[-number:][::-1]
-        oldest = newest[-1].at if newest else 0
-        missing = [event for event in list(self._notable)[-number // 4 :] if event.at < oldest][::-1]
+        """Return the last results, newest first; a third of them are kept for what did not just succeed."""
+        newest = list(self._recent)[::-1][:number]
+        seen = {id(event) for event in newest}
+        missing = [event for event in list(self._notable)[::-1][: number // 3] if id(event) not in seen]
         return (*newest[: number - len(missing)], *missing)
 
     def _stopping(self, view: View) -> str:
@@ -146,10 +147,10 @@ class LiveDisplay:
         width, height = self._terminal.size()
         if self._view is None or not self._first:
             return []
-        frame = self._frame(self._view._replace(at=max(self._last, self._view.at)), height)
-        results = list(rows.result_rows(frame, width, min(LAST, max(1, height - 5))))[::-1]
-        top = [header(frame, width), rows.queue_row(frame, width)] if self._terminal.is_open else []
-        return [*top, *results, self._summary(width)]
+        number = min(LAST, max(1, height - 5))
+        frame = self._frame(self._view._replace(at=max(self._last, self._view.at)), number)
+        results = list(rows.result_rows(frame, width, number))[::-1]
+        return [*results, self._summary(width)]
 
     def _summary(self, width: int) -> Text:
         numbers = (

@@ -72,8 +72,11 @@ def array(values: Iterable[object]) -> None:
         for value in values:
             write(f"{separator}\n{as_json(value)}")
             separator = ","
-    finally:
-        write("[]\n" if separator == "[" else "\n]\n")
+    except BaseException:
+        if separator == ",":
+            write("\n]\n")
+        raise
+    write("[]\n" if separator == "[" else "\n]\n")
 
 
 def as_json(value: object, *, indent: int | None = None) -> str:

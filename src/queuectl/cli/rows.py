@@ -117,7 +117,7 @@ def retry_rows(frame: Frame, width: int, height: int) -> Iterator[Text]:
         parts = [
             (f" {frame.glyphs.retry} ", "yellow"),
             (_id(job, frame), "bold"),
-            (f" {_countdown(due - frame.view.at):>7}", "yellow"),
+            (f" {_countdown(due - frame.view.at) if due > frame.view.at else 'due':>7}", "yellow"),
             (f"  {_attempt(job)} ", "dim"),
             (f" {start(job.error or '', width)}", "red"),
             (f"  {start(job.command, width)}", "dim"),

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 #: Wrapping off: a terminal that finds an emoji wider than Rich does then cuts the line there
-#: instead of pushing the others down. And on again.
-_OPEN, _CLOSE = "\x1b[?7l", "\x1b[?7h"
+#: instead of pushing the others down. And on again; the screen is emptied because tmux gives
+#: back only a part of what stood there if it was resized.
+_OPEN, _CLOSE = "\x1b[?7l", "\x1b[?7h\x1b[2J"
 #: Around a frame: terminals that can will show it in one piece
 #: (https://contour-terminal.org/vt-extensions/synchronized-output/), the others pay no heed.
 #: The cursor waits in the corner, where the echo of a key does least harm.
@@ -89,7 +90,6 @@ class Terminal:
         """Give the screen back and leave some lines on it; idempotent."""
         self._shut()
         for line in lines:
-            line.end = "\n"
             self._console.print(line, no_wrap=True, overflow="crop", crop=True)
         self._send()
         self._outlet.close()

@@ -126,6 +126,7 @@ class JobRepository(Protocol):
 
     url: str  #: for people: no password
     created: bool  #: whether opening it made it
+    patience: float  #: seconds that a method waits for the store's lock before it raises StoreBusy
     directory: Path  #: for logs, run records and pipes of this machine; made when first used
 
     def close(self) -> None:

@@ -1,0 +1,148 @@
+"""The root command: which words there are, and how each call of the program ends.
+
+The words stand in a table, so that neither help nor completion imports a command.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from queuectl.cli import output
+from queuectl.cli.options import session_of, shared
+from queuectl.cli.session import Session
+from queuectl.cli.words import LazyWords
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: By word: section of the help, help in one line, place of the command.
+TABLE = {
+    "enqueue": ("Jobs", "Put a job into the queue, or many.", "queuectl.cli.enqueue:command"),
+    "list": ("Jobs", "List jobs.  [also: ls]", "queuectl.cli.list:command"),
+    "status": ("Jobs", "Count the jobs by state, and show the workers.", "queuectl.cli.status:command"),
+    "worker": ("Workers", "Run the jobs.", "queuectl.cli.worker:command"),
+    "dlq": ("Dead Letter Queue", "See and retry the jobs that gave up.", "queuectl.cli.dlq:command"),
+    "config": ("Settings", "Read and change the store's settings.", "queuectl.cli.config:command"),
+    "completion": ("Getting started", "Let the shell complete commands and ids.", "queuectl.cli.completion:command"),
+    "demo": ("Getting started", "Take a tour of ten seconds.", "queuectl.cli.demo:command"),
+}
+
+INTERRUPTED = 130  #: exit code after Ctrl-C, as shells have it: 128 + SIGINT
+
+
+class Root(LazyWords):
+    """The program as a whole."""
+
+    def main(  # type: ignore[override]  # Click's overloads differ in what they return
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - Click's signature
+        **extra: Any,
+    ) -> Any:
+        """Run one command line; in standalone mode exit with its code."""
+        words = sys.argv[1:] if args is None else list(args)
+        session: Session = extra.setdefault("obj", Session())
+
+        def run() -> Any:
+            name = prog_name or "queuectl"
+            return super(Root, self).main(words, name, complete_var, standalone_mode=False, **extra)
+
+        try:
+            if not standalone_mode:
+                return run()
+            sys.exit(_code_of(run, session, words))
+        finally:
+            session.close()
+
+    def _main_shell_completion(self, ctx_args: Any, prog_name: str, complete_var: str | None = None) -> None:
+        """Answer a shell that asks for candidates, and never with an error."""
+        from queuectl.config import environment
+
+        if complete_var is None and f"_{prog_name.upper()}_COMPLETE" in environment():
+            from queuectl.cli import shells
+
+            shells.answer(super()._main_shell_completion, ctx_args, prog_name)
+
+
+def _code_of(run: Callable[[], Any], session: Session, words: Sequence[str]) -> int:
+    """Run, report what goes wrong, and return the exit code."""
+    try:
+        result = run()
+        output.flush()
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads has seen enough, as in `list | head -1`.
+        _discard_stdout()
+        return 0
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+        return _report(error, session, words)
+    return result if isinstance(result, int) else 0
+
+
+def _report(error: Exception, session: Session, words: Sequence[str]) -> int:
+    from queuectl.cli import failure
+    from queuectl.config import debug
+
+    if session.debug or debug():
+        from traceback import print_exception
+
+        print_exception(error)
+    as_json = session.json or (isinstance(error, click.UsageError) and failure.wants_json(words))
+    return failure.report(error, as_json=as_json)
+
+
+def _discard_stdout() -> None:
+    """Let what is still buffered go nowhere, or the interpreter would fail again when it ends."""
+    import os
+
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):  # not a real file, as in tests
+        pass
+
+
+def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - Click's signature
+    if value and not ctx.resilient_parsing:
+        from queuectl import __version__
+
+        click.echo(f"queuectl {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    "queuectl",
+    cls=Root,
+    table=TABLE,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARG]...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Each command has its own --help.",
+)
+@click.option(
+    "-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
+@shared
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Run shell commands in the background.
+
+    Failed jobs are retried with growing delays; what gives up waits in the Dead Letter Queue. Jobs
+    outlive a worker that dies.
+    """
+    if ctx.invoked_subcommand is None:
+        from queuectl.cli import welcome
+
+        welcome.show(session_of(ctx))
+
+
+def main() -> NoReturn:
+    """Run as a program; see `queuectl.cli.entry`."""
+    from queuectl.cli import entry
+
+    entry.main()

@@ -1,0 +1,137 @@
+"""`queuectl dlq`: the Dead Letter Queue, the jobs that gave up and wait for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from queuectl.cli import output
+from queuectl.cli.confirm import confirm
+from queuectl.cli.list import show_jobs
+from queuectl.cli.options import job_ids, queue_names, shared, tag_names
+from queuectl.cli.session import Session, now
+from queuectl.cli.words import Command, Words
+from queuectl.errors import InvalidInput, WrongState
+from queuectl.model import JobState
+from queuectl.repository.base import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.group("dlq", cls=Words)
+@shared
+def command() -> None:
+    """See and retry the jobs that gave up: the Dead Letter Queue."""
+
+
+@command.command("list")
+@click.option("-Q", "--queue", "queues", multiple=True, metavar="NAME", shell_complete=queue_names, help="Only this queue.")
+@click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Only with this tag.")
+@click.option("--search", default="", metavar="TEXT", help="Only if id or command contains this, in any case.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=0), default=50, show_default=True, metavar="N",
+    help="Only the newest N; 0 for all.",
+)  # fmt: skip
+@shared
+@click.pass_obj
+def list_dead(session: Session, queues: tuple[str, ...], tags: tuple[str, ...], search: str, *, limit: int) -> None:
+    """List the dead jobs with the reason why each gave up.
+
+    In a pipe the columns are those of `queuectl list`.
+    """
+    show_jobs(session, Filter(states=(JobState.DEAD,), queues=queues, tags=tags, search=search), limit=limit)
+
+
+@command.command("retry")
+@click.argument("ids", nargs=-1, metavar="[ID]…", shell_complete=job_ids(JobState.DEAD))
+@click.option("--all", "everything", is_flag=True, help="All dead jobs, or all that --queue and --tag let through.")
+@click.option("-Q", "--queue", "queues", multiple=True, metavar="NAME", shell_complete=queue_names, help="Only this queue.")
+@click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Only with this tag.")
+@click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@shared
+@click.pass_obj
+def retry(
+    session: Session,
+    ids: tuple[str, ...],
+    queues: tuple[str, ...],
+    tags: tuple[str, ...],
+    *,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Put dead jobs back: attempts 0, state pending, ready at once.
+
+    All of them or, if one of the ids is not that of a dead job, none.
+
+    \b
+    Examples:
+      queuectl dlq retry a7
+      queuectl dlq retry --all --queue mail --dry-run
+    """
+    which = _wanted(ids, queues, tags, everything=everything)
+    if dry_run:
+        _report(session, _would_retry(session, which), dry_run=True)
+        return
+    if everything and not yes and not _agreed(session, which):
+        return
+    retried = session.repository.retry(which, now=now())
+    from queuectl.worker.wakeup import wake
+
+    workers = wake(session.repository.directory)
+    _report(session, retried)
+    if retried:
+        session.hint_at_missing_worker(workers)
+
+
+def _wanted(ids: tuple[str, ...], queues: tuple[str, ...], tags: tuple[str, ...], *, everything: bool) -> Filter:
+    if everything == bool(ids):
+        raise InvalidInput("name the jobs to retry, or say --all", "queuectl dlq list shows the dead jobs")
+    if ids and (queues or tags):
+        raise InvalidInput("--queue and --tag go with --all, not with ids", "leave out the one or the other")
+    return Filter(ids=ids, states=() if ids else (JobState.DEAD,), queues=queues, tags=tags)
+
+
+def _agreed(session: Session, which: Filter) -> bool:
+    """Ask whether to retry so many jobs; False if there are none."""
+    jobs, older = session.repository.list(which, limit=1)
+    number = older + len(list(jobs))
+    if number:
+        confirm(f"Retry {number:,} dead {'job' if number == 1 else 'jobs'}?", yes=False)
+    else:
+        _report(session, [])
+    return number > 0
+
+
+def _would_retry(session: Session, which: Filter) -> Sequence[str]:
+    repository = session.repository
+    if not which.ids:
+        return [job.id for job in repository.list(which).jobs]
+    jobs = {job.id: job for job in map(repository.get, which.ids)}
+    for job in jobs.values():
+        if job.state is not JobState.DEAD:
+            raise WrongState(f"job {job.id!r} is {job.state}; only dead jobs can be retried", "see queuectl dlq list")
+    return list(jobs)
+
+
+def _report(session: Session, ids: Sequence[str], *, dry_run: bool = False) -> None:
+    """Say which jobs it was."""
+    if session.json:
+        how = "would_retry" if dry_run else "retried"
+        output.document({"jobs": [{"id": job_id, "how": how} for job_id in ids], "dry_run": dry_run})
+    elif output.is_terminal() and not session.quiet:
+        output.write(f"{_sentence(ids, 'Would retry' if dry_run else 'Retried')}\n")
+    else:
+        for job_id in ids:
+            output.line(job_id)
+
+
+def _sentence(ids: Sequence[str], verb: str) -> str:
+    if not ids:
+        return "There are no such dead jobs."
+    from queuectl.cli.sentences import named
+
+    return f"{verb} {named(ids)}."

@@ -1,0 +1,53 @@
+"""The process around a command line: how it starts fast, answers to signals, and ends.
+
+It imports nothing of Click before it is ready for Ctrl-C, and runs no clean-up of the
+interpreter at the end: that would take a fifth of the time of a short command.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it."""
+    code = 1
+    try:
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _terminate)
+        # Importing makes many objects and no garbage; what is frozen is never looked at again.
+        gc.disable()
+        from queuectl.cli.app import cli
+
+        gc.freeze()
+        gc.enable()
+        if sys.stdout is not None:
+            sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        cli.main(prog_name="queuectl")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    _leave(code)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    """Undo what is half done on the way out, as after an error."""
+    raise SystemExit(128 + number)
+
+
+def _leave(code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:  # it was reported when the command ended, or nobody is there to hear it
+            pass
+    os._exit(code)

@@ -1,0 +1,60 @@
+"""A job, a worker and a setting as the JSON objects that scripts read; fields are only ever added."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from queuectl.duration import format_time
+
+if TYPE_CHECKING:
+    from queuectl.model import Job
+    from queuectl.repository.base import Worker
+
+
+def job_object(job: Job) -> dict[str, Any]:
+    """Return what is shown of a job: of `env` the names only, values may be secrets."""
+    return {
+        "id": job.id,
+        "command": job.command,
+        "state": job.state.value,
+        "queue": job.queue,
+        "priority": job.priority,
+        "attempts": job.attempts,
+        "max_retries": job.max_retries,
+        "created_at": format_time(job.created_at),
+        "updated_at": format_time(job.updated_at),
+        "next_run_at": time_or_none(job.next_run_at),
+        "started_at": time_or_none(job.started_at),
+        "finished_at": time_or_none(job.finished_at),
+        "duration_seconds": job.duration_seconds,
+        "exit_code": job.exit_code,
+        "error": job.error,
+        "worker": job.worker,
+        "cwd": job.cwd,
+        "env": list(job.env),
+        "tags": list(job.tags),
+        "timeout": job.timeout,
+        "unique_key": job.unique_key,
+        "depends_on": [],
+    }
+
+
+def worker_object(worker: Worker) -> dict[str, Any]:
+    """Return what is shown of a worker."""
+    identity = worker.identity
+    return {
+        "name": identity.name,
+        "host": identity.host,
+        "pid": identity.pid,
+        "slots": identity.slots,
+        "queues": list(identity.queues),
+        "jobs": list(worker.jobs),
+        "started_at": format_time(worker.started_at),
+        "heartbeat_at": format_time(worker.heartbeat_at),
+        "stopping": worker.stopping or None,
+    }
+
+
+def time_or_none(instant: int | None) -> str | None:
+    """Return an instant as RFC 3339, None as it is."""
+    return None if instant is None else format_time(instant)

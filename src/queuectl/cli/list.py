@@ -1,0 +1,115 @@
+"""`queuectl list`: the jobs, oldest first."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import click
+
+from queuectl.cli import output
+from queuectl.cli.options import States, flat, queue_names, shared, tag_names
+from queuectl.cli.session import Session, now
+from queuectl.cli.words import Command
+from queuectl.model import JobState
+from queuectl.repository.base import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from queuectl.model import Job
+
+#: Jobs of a long list for which a terminal's columns are laid out, and drawn, at a time.
+_PART = 500
+
+
+@click.command("list", cls=Command)
+@click.option("--state", "states", type=States(), multiple=True, metavar="STATE,…", help="Only jobs in these states.")
+@click.option("--retrying", is_flag=True, help="Only jobs that wait for a retry; the same as --state failed.")
+@click.option("-Q", "--queue", "queues", multiple=True, metavar="NAME", shell_complete=queue_names, help="Only this queue.")
+@click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Only with this tag.")
+@click.option("--search", default="", metavar="TEXT", help="Only if id or command contains this, in any case.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=0), default=50, show_default=True, metavar="N",
+    help="Only the newest N; 0 for all.",
+)  # fmt: skip
+@shared
+@click.pass_obj
+def command(
+    session: Session,
+    states: tuple[tuple[JobState, ...], ...],
+    queues: tuple[str, ...],
+    tags: tuple[str, ...],
+    search: str,
+    *,
+    retrying: bool,
+    limit: int,
+) -> None:
+    """List the newest jobs, in the order of enqueueing.
+
+    In a pipe: one line a job with tabs between id, state, attempts, max_retries, queue, priority,
+    created_at, next_run_at, finished_at, exit_code, error and command.
+
+    \b
+    Examples:
+      queuectl list --state pending,processing
+      queuectl list --retrying --queue mail
+      queuectl list --limit 0 --json | jq '.[].id'
+    """
+    wanted = (*flat(states), JobState.FAILED) if retrying else flat(states)
+    which = Filter(states=wanted, queues=queues, tags=tags, search=search)
+    show_jobs(session, which, limit=limit)
+
+
+def show_jobs(session: Session, which: Filter, *, limit: int) -> None:
+    """Write the jobs that a filter lets through, in the form that the reader wants."""
+    jobs, older = session.repository.list(which, limit=limit)
+    if session.json:
+        from queuectl.cli.jobjson import job_object
+
+        output.array(map(job_object, jobs))
+    elif output.is_terminal():
+        _draw(session, which, jobs)
+    else:
+        _write_lines(jobs)
+    if older:
+        output.flush()  # on a terminal the note stands below the list
+        noun = "job is" if older == 1 else "jobs are"
+        session.say(f"{older:,} older {noun} not shown; --limit 0 shows all")
+
+
+def _draw(session: Session, which: Filter, jobs: Iterator[Job]) -> None:
+    first = list(islice(jobs, _PART))
+    if not first:
+        _say_empty(session, which)
+        return
+    from queuectl.cli import tables
+
+    is_dead = which.states == (JobState.DEAD,)
+    table = tables.JobTable(
+        tables.DEAD if is_dead else tables.LIST,
+        width=output.console().width,
+        at=now(),
+        glyphs=tables.glyphs_for(unicode=output.speaks_unicode()),
+    )
+    output.render(table.part(first))
+    while part := list(islice(jobs, _PART)):
+        output.render(table.part(part))
+
+
+def _say_empty(session: Session, which: Filter) -> None:
+    if which != Filter():
+        session.say("No such jobs.")
+        return
+    session.say("No jobs yet.")
+    session.hint(f"put one into the queue with: {session.call('enqueue')} 'echo Hello World'")
+
+
+def _write_lines(jobs: Iterator[Job]) -> None:
+    from queuectl.cli.jobjson import time_or_none
+
+    for job in jobs:
+        output.line(
+            job.id, job.state, job.attempts, job.max_retries, job.queue, job.priority, time_or_none(job.created_at),
+            time_or_none(job.next_run_at), time_or_none(job.finished_at), job.exit_code, job.error, job.command,
+        )  # fmt: skip

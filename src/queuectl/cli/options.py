@@ -1,0 +1,151 @@
+"""The options that commands share, and the types of values that people type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from queuectl.cli.session import Session, now
+from queuectl.cli.words import SharedOption
+from queuectl.errors import InvalidInput, did_you_mean, quoted
+from queuectl.model import JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
+
+    Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def session_of(ctx: click.Context) -> Session:
+    """Return what this call of the program works with."""
+    session: Session = ctx.find_root().ensure_object(Session)
+    return session
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    """Note the option in the session; the one nearest to the end of the line wins."""
+    if value not in {None, False}:
+        setattr(session_of(ctx), str(param.name), value)
+
+
+def shared(function: F) -> F:
+    """Let a command take the options that all take, behind its word too."""
+    for names, settings in reversed(_SHARED):
+        function = click.option(*names, cls=SharedOption, expose_value=False, callback=_remember, **settings)(function)
+    return function
+
+
+class Duration(click.ParamType):
+    """A duration like `90s` or `2h30m`, as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the seconds."""
+        from queuectl.duration import parse_duration
+
+        return parse_duration(value) if isinstance(value, str) else value
+
+
+class Time(click.ParamType):
+    """A time like `18:00`, `+10m` or RFC 3339, as milliseconds since the epoch."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the instant."""
+        from queuectl.duration import parse_time
+
+        return parse_time(value, now()) if isinstance(value, str) else value
+
+
+class States(click.ParamType):
+    """Names of states with commas between them, as a tuple."""
+
+    name = "states"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the states."""
+        words = [word.strip().lower() for word in str(value).split(",")]
+        return tuple(_state(word) for word in words if word)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the states for the last word of the list."""
+        from click.shell_completion import CompletionItem
+
+        before, comma, word = incomplete.rpartition(",")
+        chosen = before.split(",")
+        return [
+            CompletionItem(before + comma + state)
+            for state in JobState
+            if state.startswith(word) and state not in chosen
+        ]
+
+
+def _state(word: str) -> JobState:
+    try:
+        return JobState(word)
+    except ValueError:
+        hint = did_you_mean(word, JobState) or f"the states are {', '.join(JobState)}"
+        raise InvalidInput(f"there is no state {quoted(word)}", hint) from None
+
+
+def flat(groups: tuple[tuple[JobState, ...], ...]) -> tuple[JobState, ...]:
+    """Return the states that a repeated option of `States` has collected, each once."""
+    return tuple(dict.fromkeys(state for group in groups for state in group))
+
+
+# -- completion: nothing is created, and whatever goes wrong offers nothing ------------------
+
+
+def job_ids(*states: JobState) -> Completer:
+    """Return a completer for the ids of jobs in these states (none named: all)."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from queuectl.cli.candidates import jobs
+
+        return jobs(session_of(ctx), incomplete, states, but=ctx.params.get(str(param.name)))
+
+    return complete
+
+
+def queue_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the queues that hold jobs."""
+    del param
+    from queuectl.cli.candidates import queues
+
+    return queues(session_of(ctx), incomplete)
+
+
+def tag_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the tags of the newest jobs."""
+    del param
+    from queuectl.cli.candidates import tags
+
+    return tags(session_of(ctx), incomplete)
+
+
+_SHARED: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (
+        ("--db",),
+        {
+            "metavar": "PATH|URL",
+            "shell_complete": lambda _ctx, _param, incomplete: _files(incomplete),
+            "help": "The store: a file, or a URL like sqlite:///path.  [env QUEUECTL_DB; default queue.db]",
+        },
+    ),
+    (("--json",), {"is_flag": True, "help": "Print one JSON document and nothing else."}),
+    (("-q", "--quiet"), {"is_flag": True, "help": "Print data and errors only."}),
+    (("--debug",), {"is_flag": True, "help": "Show a traceback with an error."}),
+)
+
+
+def _files(incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]

@@ -1,0 +1,72 @@
+"""`queuectl status`: how many jobs stand where, and who runs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from queuectl.cli import output
+from queuectl.cli.options import shared
+from queuectl.cli.session import Session, now
+from queuectl.cli.words import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queuectl.repository.base import Counts, JobRepository, Worker
+
+
+@click.command("status", cls=Command)
+@shared
+@click.pass_obj
+def command(session: Session) -> None:
+    """Count the jobs by state, and show the workers that are alive.
+
+    No job stays in `failed`: it goes on to `pending` for a retry, or to `dead`.
+    """
+    repository, at = session.repository, now()
+    counts, workers = repository.counts(now=at), live_workers(repository)
+    if session.json:
+        output.document(_as_object(counts, workers, session.store, at))
+    elif output.is_terminal():
+        from queuectl.cli.overview import overview
+        from queuectl.cli.tables import glyphs_for
+
+        width, glyphs = output.console().width, glyphs_for(unicode=output.speaks_unicode())
+        output.render(*overview(counts, workers, session.store, width=width, at=at, glyphs=glyphs))
+    else:
+        _write_lines(counts, workers, session.store, at)
+
+
+def live_workers(repository: JobRepository) -> Sequence[Worker]:
+    """Return the workers that are there now; a dead one stays registered until another one comes."""
+    from queuectl.worker.wakeup import is_present
+
+    return [worker for worker in repository.workers() if is_present(repository.directory, worker.identity.presence)]
+
+
+def _as_object(counts: Counts, workers: Sequence[Worker], store: str, at: int) -> dict[str, Any]:
+    from queuectl.cli.jobjson import worker_object
+
+    return {
+        "jobs": {state.value: number for state, number in counts.states.items()},
+        "pending": {"ready": counts.ready, "scheduled": counts.scheduled, "retrying": counts.retrying},
+        "oldest_ready_seconds": _oldest(counts, at),
+        "workers": [worker_object(worker) for worker in workers],
+        "db": store,
+    }
+
+
+def _write_lines(counts: Counts, workers: Sequence[Worker], store: str, at: int) -> None:
+    for state, number in counts.states.items():
+        output.line(state, number)
+    for name in ("ready", "scheduled", "retrying"):
+        output.line(f"pending.{name}", getattr(counts, name))
+    output.line("oldest_ready_seconds", _oldest(counts, at))
+    output.line("workers", len(workers))
+    output.line("db", store)
+
+
+def _oldest(counts: Counts, at: int) -> float | None:
+    return None if counts.oldest_ready_since is None else max(0, at - counts.oldest_ready_since) / 1000

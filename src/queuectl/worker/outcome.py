@@ -1,0 +1,49 @@
+"""What follows from the end of a run: pure decisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from queuectl.model import Cancel, Outcome, Return
+from queuectl.worker.task import timed_out
+
+if TYPE_CHECKING:
+    from queuectl.model import Execution, Verdict
+    from queuectl.repository.base import Lease
+    from queuectl.retry import RetryPolicy
+
+#: Attempts given back because they never started, after which one counts as failed: what
+#: keeps its worker from starting it must not go round for ever.
+RETURNS = 3
+
+
+def explain(lease: Lease, execution: Execution, *, cause: str, passing: bool) -> Execution:
+    """Return how the run ended, given why it was being stopped.
+
+    Args:
+        cause: empty, or that of `queuectl.worker.task.Stop`.
+        passing: it could not start, and that is not the job's fault.
+    """
+    if cause == "timeout":
+        return timed_out(execution, lease.job.timeout or 0.0)
+    if cause == "cancel":
+        return execution._replace(outcome=Outcome.CANCELLED, error="cancelled")
+    if cause == "stop" and not execution.succeeded:
+        return execution._replace(outcome=Outcome.RETURNED, error="its worker was stopped")
+    if passing:
+        return execution._replace(outcome=Outcome.RETURNED)
+    return execution
+
+
+def decide(lease: Lease, execution: Execution, policy: RetryPolicy, *, adopted: bool, luck: float) -> Verdict:
+    """Return what follows from an explained run.
+
+    Args:
+        adopted: whoever saw the end had not started it. If nobody had, the attempt is returned.
+        luck: evenly drawn from 0.0 to 1.0, for the jitter.
+    """
+    if execution.outcome is Outcome.CANCELLED:
+        return Cancel(execution.error or "cancelled")
+    if execution.outcome is Outcome.NEVER_STARTED and adopted and lease.returned < RETURNS:
+        return Return()
+    return policy.judge(lease.job.attempts, execution, now=execution.finished_at, luck=luck)

@@ -1,0 +1,219 @@
+"""The runs that a worker has in hand: starting, following, stopping them."""
+
+from __future__ import annotations
+
+import select
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from queuectl.worker import process
+from queuectl.worker.logs import log_path
+from queuectl.worker.task import Adopted, Stop, Task, run_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from queuectl.model import Execution
+    from queuectl.repository.base import Lease
+    from queuectl.worker.record import Record
+
+#: Seconds between TERM and KILL.
+GRACE = 5.0
+
+
+class Over(NamedTuple):
+    """A run that has ended."""
+
+    task: Task
+    execution: Execution
+    passing: bool = False  #: it could not start for a reason that has nothing to do with the job
+
+
+class Runs:
+    """All runs of one worker, its own and the adopted ones.
+
+    Args:
+        store: path of the store, as the commands get it.
+        directory: the store's data directory.
+        record: the worker's own run record.
+        worker: its name.
+        slots: how many commands it may run at a time.
+        poll: waits for whatever announces the end of a run.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self, *, store: str, directory: Path, record: Record, worker: str, slots: int, poll: select.poll
+    ) -> None:
+        self.tasks: dict[str, Task] = {}  #: by the run's name
+        self.shim_was_lost = False
+        self._over: list[Over] = []
+        self._store = store
+        self._directory = directory
+        self._record = record
+        self._worker = worker
+        self._poll = poll
+        self._free = list(range(slots))
+        self._slots = slots
+        self._shim: process.Shim | None = None
+
+    @property
+    def free(self) -> int:
+        """How many more commands may be started; adopted ones count too."""
+        return max(0, self._slots - len(self.tasks))
+
+    def take_over(self) -> list[Over]:
+        """Return the runs that have ended since the last call; their slots are free again."""
+        over, self._over = self._over, []
+        return over
+
+    def close(self) -> None:
+        """Leave what still runs to the shim."""
+        if self._shim is not None:
+            self._poll.unregister(self._shim.fileno())
+            self._shim.close()
+            self._shim = None
+        for task in self.adopted():
+            self._unfollow(task)
+
+    # -- starting ---------------------------------------------------------------------
+
+    def launch(self, leases: Sequence[Lease], *, log_max_bytes: int) -> None:
+        """Start the commands of freshly claimed jobs."""
+        if not leases:
+            return
+        if self._shim is None:
+            self._shim = process.Shim(self._record.path)
+            self._poll.register(self._shim.fileno(), select.POLLIN)
+        starts = []
+        for lease in leases:
+            task = Task(lease, self._shim, self._free.pop())
+            self.tasks[task.run] = task
+            starts.append(self._start_of(task, log_max_bytes).message())
+        self._shim.send(starts)
+
+    def _start_of(self, task: Task, cap: int) -> process.Start:
+        job = task.lease.job
+        log = log_path(self._directory, job.seq, task.lease.run)
+        log.parent.mkdir(mode=0o700, exist_ok=True)
+        variables = {
+            **job.env,
+            "QUEUECTL_JOB_ID": job.id,
+            "QUEUECTL_ATTEMPT": str(job.attempts),
+            "QUEUECTL_QUEUE": job.queue,
+            "QUEUECTL_DB": self._store,
+            "QUEUECTL_WORKER": self._worker,
+            "QUEUECTL_RUN": task.run,
+        }
+        return process.Start(task.slot, task.run, job.command, job.cwd or str(Path.cwd()), variables, log, cap)
+
+    def adopt(self, lease: Lease, record: Record) -> bool:
+        """Follow the run of a worker that is gone; say whether it still goes on."""
+        task = Adopted(lease, record, self._store)
+        self.tasks[run_name(lease)] = task
+        return not self._look_at(task)
+
+    # -- following --------------------------------------------------------------------
+
+    def notice(self, descriptor: int) -> None:
+        """Take note of what a readable descriptor announces."""
+        if self._shim is not None and descriptor == self._shim.fileno():
+            self._hear(self._shim)
+            return
+        for task in self.adopted():
+            if task.descriptor == descriptor:
+                self._unfollow(task)
+                task.look_at = 0.0
+
+    def look(self, clock: float) -> None:
+        """Look at the adopted runs whose time has come."""
+        for task in self.adopted():
+            if task.look_at <= clock:
+                self._look_at(task)
+
+    def adopted(self) -> list[Adopted]:
+        """Return the runs that another worker, or a shim that is gone, had started."""
+        return [task for task in self.tasks.values() if isinstance(task, Adopted)]
+
+    def moments(self) -> Iterator[float]:
+        """Yield when something is due for a run, by the monotonic clock."""
+        for task in self.tasks.values():
+            ends = task.stop.kill_at if task.stop else task.times_out_at()
+            if ends is not None:
+                yield ends
+            if isinstance(task, Adopted):
+                yield task.look_at
+
+    def _hear(self, shim: process.Shim) -> None:
+        news = shim.news()
+        if news is None:
+            self._lose(shim)
+            return
+        for ended in news:
+            task = self.tasks.get(ended.run)
+            if task is not None and not isinstance(task, Adopted):
+                self._end(task, ended.execution, passing=ended.passing)
+
+    def _lose(self, shim: process.Shim) -> None:
+        """Follow the commands of a shim that was killed; they are our children now."""
+        self._poll.unregister(shim.fileno())
+        shim.close()
+        self._shim = None
+        self.shim_was_lost = True
+        for name, task in list(self.tasks.items()):
+            if not isinstance(task, Adopted):
+                orphan = Adopted(task.lease, self._record, self._store)
+                orphan.slot, orphan.stop = task.slot, task.stop
+                self.tasks[name] = orphan
+
+    def _look_at(self, task: Adopted) -> bool:
+        before = task.descriptor
+        execution = task.look()
+        if execution is not None:
+            self._unfollow(task)
+            self._end(task, execution)
+            return True
+        if task.descriptor is not None and task.descriptor != before:
+            self._poll.register(task.descriptor, select.POLLIN)
+        return False
+
+    def _unfollow(self, task: Adopted) -> None:
+        if task.descriptor is not None:
+            self._poll.unregister(task.descriptor)
+            task.close()
+
+    def _end(self, task: Task, execution: Execution, *, passing: bool = False) -> None:
+        del self.tasks[task.run]
+        if task.slot >= 0:
+            self._free.append(task.slot)
+        self._over.append(Over(task, execution, passing))
+
+    # -- stopping ---------------------------------------------------------------------
+
+    def stop(self, task: Task, cause: str, grace: float) -> None:
+        """Ask a command to end, and see to it that it does after `grace` seconds."""
+        kill_at = time.monotonic() + grace
+        if task.stop is None:
+            task.signal(process.TERM)
+            task.stop = Stop(cause, kill_at)
+        else:
+            task.stop = Stop(task.stop.cause, min(task.stop.kill_at, kill_at))
+
+    def stop_all(self, grace: float) -> None:
+        """Stop every run because the worker stops."""
+        for task in list(self.tasks.values()):
+            self.stop(task, "stop", grace)
+
+    def enforce(self, clock: float) -> None:
+        """Stop what has run too long, kill what did not end in its time."""
+        for task in list(self.tasks.values()):
+            ends = task.times_out_at()
+            if task.stop is not None and clock >= task.stop.kill_at:
+                task.signal(process.KILL)
+                task.stop = task.stop._replace(kill_at=clock + 1.0)
+            elif task.stop is None and ends is not None and clock >= ends:
+                self.stop(task, "timeout", GRACE)
+
+    def reap_strangers(self) -> None:
+        """Bury children that fell to us when their parent died, but for the followed ones."""
+        process.reap_strangers({task.pid for task in self.adopted()})
