@@ -30,6 +30,6 @@ def open_repository(url: str, *, create: bool = True) -> JobRepository:
             f"no storage engine for {redact_url(url)!r}: {scheme!r} is not supported in this version",
             hint="name a file, or sqlite:///path",
         )
-    from queuectl.repository.sqlite import SqliteRepository  # noqa: PLC0415  (the driver is imported where it is used)
+    from queuectl.repository.sqlite import SqliteRepository
 
     return SqliteRepository(Path(url.removeprefix(_SQLITE)), create=create)

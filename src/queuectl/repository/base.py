@@ -44,6 +44,10 @@ class Filter(NamedTuple):
     search: str = ""  #: text that the id or the command contains, case folded
 
 
+#: Lets every job through.
+EVERY = Filter()
+
+
 class Listing(NamedTuple):
     """The newest jobs that a filter lets through, in the order of enqueueing."""
 
@@ -156,7 +160,7 @@ class JobRepository(Protocol):
             AmbiguousId: the prefix fits several.
         """
 
-    def list(self, which: Filter = Filter(), *, limit: int = 0) -> Listing:
+    def list(self, which: Filter = EVERY, *, limit: int = 0) -> Listing:
         """Return the newest `limit` jobs (0: all) in the order of enqueueing.
 
         Read from one snapshot and streamed: memory does not grow with their number.
@@ -168,9 +172,7 @@ class JobRepository(Protocol):
     def counts(self, *, now: int) -> Counts:
         """Count the jobs by where they stand, at a cost that does not grow with them."""
 
-    def complete_ids(
-        self, prefix: str, *, states: Sequence[JobState] = (), limit: int = 100
-    ) -> Sequence[Job]:
+    def complete_ids(self, prefix: str, *, states: Sequence[JobState] = (), limit: int = 100) -> Sequence[Job]:
         """Return the newest jobs whose id starts with `prefix`, for tab completion."""
 
     def queues(self) -> Sequence[str]:
@@ -197,7 +199,7 @@ class JobRepository(Protocol):
 
     # -- for workers ------------------------------------------------------------------
 
-    def turn(
+    def turn(  # noqa: PLR0913 - a turn has this many facts
         self,
         settlements: Sequence[Settlement],
         *,
@@ -240,9 +242,7 @@ class JobRepository(Protocol):
     def leases_of(self, worker: int) -> Sequence[Lease]:
         """Return what a worker holds, without touching it."""
 
-    def rescue(
-        self, leases: Sequence[Lease], *, worker: int, now: int, lease_seconds: float
-    ) -> Sequence[Lease]:
+    def rescue(self, leases: Sequence[Lease], *, worker: int, now: int, lease_seconds: float) -> Sequence[Lease]:
         """Take over these leases of workers that are gone, under fresh tokens.
 
         Exactly one of any number of rescuers gets each of them; returned are those that this

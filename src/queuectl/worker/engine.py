@@ -86,6 +86,7 @@ class Engine:
         self._next_due: int | None = None
         self._refused_until = 0.0
         self._trouble = ""
+        self._round_at = 0.0
         self._poll = select.poll()
         become_subreaper()
         self._settings = settings_from(repository.settings())
@@ -339,18 +340,14 @@ class Engine:
 
     def _renew(self, clock: float) -> None:
         self._read_settings()
-        asked = self._repository.renew(
-            self._id, now=wall(), ticks=time.monotonic(), lease_seconds=self._settings.lease
-        )
+        asked = self._repository.renew(self._id, now=wall(), ticks=time.monotonic(), lease_seconds=self._settings.lease)
         self._renew_at = clock + self._settings.lease / 3
         if asked is None:
             self._rejoin()
 
     def _adopt(self, *, everyone: bool) -> None:
         """Take over what dead workers left."""
-        found = self._rescue.find(
-            everyone=everyone, only_ended=self._options.once, lease_seconds=self._settings.lease
-        )
+        found = self._rescue.find(everyone=everyone, only_ended=self._options.once, lease_seconds=self._settings.lease)
         for lease, record in found:
             if self._runs.adopt(lease, record):
                 self._tell.say(EventKind.JOB_ADOPTED, lease.job)

@@ -20,9 +20,8 @@ RETURNS = 3
 def explain(lease: Lease, execution: Execution, *, cause: str, passing: bool) -> Execution:
     """Return how the run ended, given why it was being stopped.
 
-    Args:
-        cause: empty, or that of `queuectl.worker.task.Stop`.
-        passing: it could not start, and that is not the job's fault.
+    `cause` is empty or that of a `Stop`; `passing` means that the command could not start,
+    and that this is not the job's fault.
     """
     if cause == "timeout":
         return timed_out(execution, lease.job.timeout or 0.0)
@@ -38,9 +37,8 @@ def explain(lease: Lease, execution: Execution, *, cause: str, passing: bool) ->
 def decide(lease: Lease, execution: Execution, policy: RetryPolicy, *, adopted: bool, luck: float) -> Verdict:
     """Return what follows from an explained run.
 
-    Args:
-        adopted: whoever saw the end had not started it. If nobody had, the attempt is returned.
-        luck: evenly drawn from 0.0 to 1.0, for the jitter.
+    `adopted` means that whoever saw the end had not started it; if nobody had, the attempt is
+    returned. `luck` is evenly drawn from 0.0 to 1.0, for the jitter.
     """
     if execution.outcome is Outcome.CANCELLED:
         return Cancel(execution.error or "cancelled")

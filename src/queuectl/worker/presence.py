@@ -7,6 +7,7 @@ worker is woken (`queuectl.worker.wakeup`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -43,10 +44,8 @@ class Presence:
 
     def drain(self) -> None:
         """Forget the calls that have come so far."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self.descriptor, 65536)
-        except BlockingIOError:
-            pass
 
     def close(self) -> None:
         """Stop being there."""
@@ -65,11 +64,13 @@ def make_directory(path: Path) -> None:
         found = path.lstat()
     except OSError as error:
         raise errors.OperationFailed(
-            f"cannot make directory {str(path)!r}: {error.strerror}", hint="the store's directory must be writable for you"
+            f"cannot make directory {str(path)!r}: {error.strerror}",
+            hint="the store's directory must be writable for you",
         ) from error
     if path.is_symlink() or found.st_uid not in {os.geteuid(), 0}:
         raise errors.StoreUntrusted(
-            f"directory {str(path)!r} is a link or belongs to another user", hint="remove it; it is made anew when needed"
+            f"directory {str(path)!r} is a link or belongs to another user",
+            hint="remove it; it is made anew when needed",
         )
 
 
@@ -80,7 +81,7 @@ def identify(options: WorkerOptions, presence: str) -> WorkerIdentity:
         name=options.name or f"{host}-{os.getpid()}",
         host=host,
         boot_id=boot_id(),
-        pid_namespace=os.readlink("/proc/self/ns/pid"),
+        pid_namespace=str(Path("/proc/self/ns/pid").readlink()),
         pid=os.getpid(),
         start_ticks=start_ticks(os.getpid()) or 0,
         slots=options.slots,

@@ -68,10 +68,10 @@ class Shim:
 
     def __init__(self, record: Path) -> None:
         here, there = socket.socketpair()
-        with there, open(shim.__file__, "rb") as program:
+        with there, Path(shim.__file__).open("rb") as program:
             descriptors = [program.fileno(), there.fileno()]
             for descriptor in descriptors:
-                os.set_inheritable(descriptor, True)
+                os.set_inheritable(descriptor, True)  # noqa: FBT003
             nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
             # The real path: a shim needs no virtual environment, and `ps` no long line.
             python = os.path.realpath(sys.executable)
@@ -94,8 +94,8 @@ class Shim:
         """Tell the shim what to do. A shim that is gone is noticed by `news`."""
         data = bytearray()
         for message in messages:
-            packed = marshal.dumps(message)
-            data += len(packed).to_bytes(4, "little") + packed
+            packed = marshal.dumps(message)  # type: ignore[arg-type]
+            data += len(packed).to_bytes(shim.HEAD, "little") + packed
         with contextlib.suppress(OSError):
             self._socket.sendall(data)
 
@@ -109,9 +109,9 @@ class Shim:
             return None
         data = self._unread + data
         found: list[Ended] = []
-        while len(data) >= 4 and len(data) >= 4 + (size := int.from_bytes(data[:4], "little")):
-            found += map(_ended, marshal.loads(data[4 : 4 + size]))
-            data = data[4 + size :]
+        while len(data) >= shim.HEAD and len(data) >= shim.HEAD + (size := int.from_bytes(data[: shim.HEAD], "little")):
+            found += map(_ended, marshal.loads(data[shim.HEAD : shim.HEAD + size]))  # noqa: S302 - from our own child
+            data = data[shim.HEAD + size :]
         self._unread = data
         return found
 

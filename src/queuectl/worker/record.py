@@ -77,7 +77,7 @@ class Record:
 def _recorded(fields: list[str]) -> Recorded:
     keeper, pid, before, after, started_at, began = fields[:6]
     execution = None
-    if len(fields) > 6:
+    if fields[6:]:
         status, ended_at, seconds = fields[6:9]
         execution = execution_of_wait_status(
             int(status), started_at=int(started_at), finished_at=int(ended_at), duration_seconds=float(seconds)

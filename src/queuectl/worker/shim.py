@@ -29,10 +29,13 @@ import select
 import signal
 import sys
 import time
+from contextlib import suppress
 
 #: Length of a line of the run record in bytes, with its newline.
 LINE = 192
 VERSION = 1
+#: Length in bytes of what stands before a message: its length.
+HEAD = 4
 #: Seconds between two looks at the size of the logs of commands that run long.
 LOOK = 0.5
 
@@ -48,7 +51,7 @@ def line(*fields: object) -> bytes:
 class Run:
     """A command that runs."""
 
-    __slots__ = ("after", "began", "before", "cap", "log", "path", "pid", "run", "slot", "started_at")
+    __slots__ = ("after", "before", "began", "cap", "log", "path", "pid", "run", "slot", "started_at")
 
     def __init__(self, slot: int, run: str, log: int, path: bytes, cap: int) -> None:
         self.slot = slot
@@ -119,16 +122,25 @@ class Shim:
             self.introduce()
             return
         data = self.unread + data
-        while len(data) >= 4 and len(data) >= 4 + (size := int.from_bytes(data[:4], "little")):
-            message = marshal.loads(data[4 : 4 + size])
-            data = data[4 + size :]
+        while len(data) >= HEAD and len(data) >= HEAD + (size := int.from_bytes(data[:HEAD], "little")):
+            message = marshal.loads(data[HEAD : HEAD + size])  # noqa: S302 - from the parent that started us
+            data = data[HEAD + size :]
             if message[0] == "run":
                 self.start(*message[1:])
             else:
                 self.signal(*message[1:])
         self.unread = data
 
-    def start(self, slot: int, name: str, command: bytes, cwd: bytes, environment: dict[bytes, bytes], path: bytes, cap: int) -> None:
+    def start(  # noqa: PLR0913, PLR0917 - the fields of a message
+        self,
+        slot: int,
+        name: str,
+        command: bytes,
+        cwd: bytes,
+        environment: dict[bytes, bytes],
+        path: bytes,
+        cap: int,
+    ) -> None:
         """Start a command in its own session, its output going to its log."""
         what = "log"
         log = -1
@@ -171,10 +183,7 @@ class Shim:
         """Signal a command's whole group, if its leader has not been reaped yet."""
         for run in self.running.values():
             if run.slot == slot and run.run == name:
-                try:
-                    os.killpg(run.pid, number)
-                except OSError:
-                    pass
+                kill_group(run.pid, number)
 
     def reap(self) -> None:
         """See who has ended, and clean up after them."""
@@ -187,10 +196,7 @@ class Shim:
                 return
             # While the leader is a zombie nobody else can get its number: only now is it
             # certain that this kills what the command left behind, and nothing else.
-            try:
-                os.killpg(found.si_pid, signal.SIGKILL)
-            except OSError:
-                pass
+            kill_group(found.si_pid, signal.SIGKILL)
             _, status = os.waitpid(found.si_pid, 0)
             run = self.running.pop(found.si_pid, None)
             if run is not None:
@@ -221,7 +227,7 @@ class Shim:
             return
         message = marshal.dumps(self.events)
         self.events = []
-        message = len(message).to_bytes(4, "little") + message
+        message = len(message).to_bytes(HEAD, "little") + message
         try:
             while self.attached and message:
                 message = message[os.write(self.worker, message) :]
@@ -229,12 +235,16 @@ class Shim:
             pass
 
 
+def kill_group(pid: int, number: int) -> None:
+    """Signal a group; gone is gone."""
+    with suppress(OSError):
+        os.killpg(pid, number)
+
+
 def unlink(path: bytes) -> None:
     """Remove an empty log: no file says the same."""
-    try:
-        os.unlink(path)
-    except OSError:
-        pass
+    with suppress(OSError):
+        os.unlink(path)  # noqa: PTH108 - a path in bytes
 
 
 def shorten(log: int, cap: int, size: int) -> None:
@@ -259,7 +269,7 @@ def punch(log: int, cap: int, size: int) -> None:
     head = cap // 2
     length = size - cap
     try:
-        import ctypes  # noqa: PLC0415  (only a command that prints this much pays for it)
+        import ctypes  # only a command that prints this much pays for it
 
         keep_size, punch_hole = 1, 2
         libc = ctypes.CDLL(None, use_errno=True)
@@ -271,7 +281,7 @@ def punch(log: int, cap: int, size: int) -> None:
 def main() -> None:
     """Run as the program that `queuectl.worker.process` starts."""
     worker = int(sys.argv[1])
-    os.set_inheritable(worker, False)
+    os.set_inheritable(worker, False)  # noqa: FBT003
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     Shim(worker, sys.argv[2]).main()

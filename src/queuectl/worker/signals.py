@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from typing import TYPE_CHECKING, Self
@@ -38,10 +39,8 @@ class Signals:
 
     def drain(self) -> None:
         """Forget the wake-ups so far; the counts stay."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self.descriptor, 65536)
-        except BlockingIOError:
-            pass
 
     def _count(self, number: int, _frame: FrameType | None) -> None:
         self.stops += 1

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl.duration import format_duration
-from queuectl.model import Execution, Outcome
+from queuectl.model import Execution, Outcome, execution_of_wait_status
 from queuectl.worker import process
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Adopted(Task):
         status = process.reap(pid) if pid else None
         if status is not None:
             seconds = time.monotonic() - self.began
-            return process.execution_of_wait_status(
+            return execution_of_wait_status(
                 status, started_at=self.started_at, finished_at=_now(), duration_seconds=seconds
             )
         if self.record.keeper() == keeper:

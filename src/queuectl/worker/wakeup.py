@@ -22,7 +22,7 @@ def is_present(directory: Path, presence: str) -> bool:
 def present_names(directory: Path) -> list[str]:
     """Return the names of all pipes, of the living and of the dead."""
     try:
-        names = os.listdir(directory / "workers")
+        names = os.listdir(directory / "workers")  # noqa: PTH208 - every enqueue does it, and this is the quickest
     except OSError:
         return []
     return [name for name in names if not name.startswith(".")]

@@ -9,7 +9,6 @@ from queuectl import errors
 from queuectl.model import JobState
 from queuectl.repository.sqlite.connection import Connection
 from queuectl.repository.sqlite.listing import find
-from queuectl.repository.sqlite.rows import marks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +48,8 @@ def _retry_each(db: sqlite3.Connection, ids: Sequence[str], now: int) -> Sequenc
             continue
         if row[3] != JobState.DEAD:
             raise errors.WrongState(
-                f"job {row[1]!r} is {row[3]}; only dead jobs can be retried", hint="queuectl dlq list shows the dead jobs"
+                f"job {row[1]!r} is {row[3]}; only dead jobs can be retried",
+                hint="queuectl dlq list shows the dead jobs",
             )
         db.execute(f"{_RETRY} AND seq = :seq", {"now": now, "seq": row[0]})
         done.append(row[1])
@@ -57,7 +57,7 @@ def _retry_each(db: sqlite3.Connection, ids: Sequence[str], now: int) -> Sequenc
 
 
 def _retry_all(db: sqlite3.Connection, which: Filter, now: int) -> Sequence[str]:
-    values = {"now": now}
+    values: dict[str, int | str] = {"now": now}
     where = ""
     for number, queue in enumerate(which.queues):
         values[f"queue{number}"] = queue

@@ -77,7 +77,7 @@ _RETURN = f"""
 class Claiming(Connection):
     """The part of the repository that hands out work and takes back results."""
 
-    def turn(  # noqa: PLR0913  (a turn has this many facts)
+    def turn(  # noqa: PLR0913 - a turn has this many facts
         self,
         settlements: Sequence[base.Settlement],
         *,
@@ -128,7 +128,7 @@ def lease_of(row: tuple[Any, ...]) -> base.Lease:
     return base.Lease(job_of(row), *row[-4:])
 
 
-def _claim(
+def _claim(  # noqa: PLR0913, PLR0917 - the facts of one statement
     db: sqlite3.Connection, worker: int, slots: int, queues: Sequence[str], now: int, expires: int
 ) -> list[base.Lease]:
     values: dict[str, Any] = {"now": now, "worker": worker, "expires": expires, "slots": slots}

@@ -6,11 +6,11 @@ It knows how to reach the data, not what the data means.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import stat
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queuectl import errors
@@ -18,6 +18,7 @@ from queuectl.repository.sqlite import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 #: Primary result codes, https://www.sqlite.org/rescode.html
 BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
@@ -57,7 +58,7 @@ class Connection:
     def is_same_file(self) -> bool:
         """Say whether the path still leads to the file that was opened."""
         try:
-            found = os.stat(self.path)
+            found = self.path.stat()
         except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._identity
@@ -136,7 +137,7 @@ class Connection:
     # -- opening ----------------------------------------------------------------------
 
     def _open(self) -> None:
-        found = os.stat(self.path)
+        found = self.path.stat()
         self._identity = (found.st_dev, found.st_ino)
         with self._reading() as db:
             version = schema.inspect(db, self.url)
@@ -160,7 +161,7 @@ def make_file(path: Path, name: str, *, create: bool) -> bool:
     from the first moment, whatever the umask is.
     """
     try:
-        found = os.stat(path)
+        found = path.stat()
     except FileNotFoundError:
         if not create:
             raise errors.StoreUnreachable(
@@ -193,17 +194,21 @@ def _unreachable(name: str, error: OSError) -> errors.StoreError:
             f"cannot make store {name!r}: its directory does not exist",
             hint="make the directory, or name another file with --db",
         )
-    if isinstance(error, PermissionError) or error.errno in {30}:  # EROFS
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return errors.StoreReadOnly(
             f"cannot make store {name!r}: {reason}", hint="choose a place where you may write with --db"
         )
-    if error.errno == 28:  # ENOSPC
+    if error.errno == errno.ENOSPC:
         return errors.StoreFull(f"cannot make store {name!r}: {reason}", hint="free some space on the disk")
     return errors.StoreUnreachable(f"cannot make store {name!r}: {reason}", hint="name another file with --db")
 
 
 _MEANINGS: dict[int, tuple[type[errors.StoreError], str, str]] = {
-    BUSY: (errors.StoreBusy, "is busy: another process holds its lock", "try again; `fuser` tells who has the file open"),
+    BUSY: (
+        errors.StoreBusy,
+        "is busy: another process holds its lock",
+        "try again; `fuser FILE` tells who has it open",
+    ),
     LOCKED: (errors.StoreBusy, "is busy", "try again"),
     READONLY: (
         errors.StoreReadOnly,

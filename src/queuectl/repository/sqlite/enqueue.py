@@ -15,7 +15,7 @@ from queuectl.repository.base import Enqueued, IfExists
 from queuectl.repository.sqlite.connection import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from queuectl.config import Settings
     from queuectl.model import JobSpec
@@ -140,6 +140,7 @@ def _insert_or(db: sqlite3.Connection, row: tuple[Any, ...], if_exists: IfExists
 
 
 def _existing(db: sqlite3.Connection, row: tuple[Any, ...]) -> tuple[int, str, str] | None:
+    found: tuple[int, str, str] | None
     found = db.execute("SELECT seq, id, state FROM jobs WHERE id = ?", (row[0],)).fetchone()
     if found is None and row[14] is not None:
         found = db.execute(
@@ -154,7 +155,9 @@ def _clash(db: sqlite3.Connection, row: tuple[Any, ...], before: int) -> errors.
         return _key_taken(row[14])
     seq, state = found
     if seq > before:
-        return errors.JobExists(f"id {row[0]!r} stands twice in this call", hint="nothing was stored; give each job its own id")
+        return errors.JobExists(
+            f"id {row[0]!r} stands twice in this call", hint="nothing was stored; give each job its own id"
+        )
     return errors.JobExists(
         f"job {row[0]!r} exists already ({state})",
         hint="nothing was stored; choose another id, or say --if-exists skip or replace",

@@ -20,7 +20,13 @@ _PLACES = {
     JobState.PENDING: ("ready", "scheduled", "retrying"),
     JobState.FAILED: ("retrying",),
 }
-_DUE = "SELECT count(*), coalesce(sum(attempts > 0), 0) FROM jobs INDEXED BY jobs_due WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ?"
+#: Ids that the message about an ambiguous prefix names.
+_NAMED = 3
+
+_DUE = """
+    SELECT count(*), coalesce(sum(attempts > 0), 0) FROM jobs INDEXED BY jobs_due
+    WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ?
+"""
 _OLDEST = "SELECT next_run_at FROM jobs INDEXED BY jobs_place WHERE place = 'ready' ORDER BY seq LIMIT 1"
 
 
@@ -32,7 +38,7 @@ class Listing(Connection):
         with self._reading() as db:
             return job_of(find(db, reference))
 
-    def list(self, which: base.Filter = base.Filter(), *, limit: int = 0) -> base.Listing:
+    def list(self, which: base.Filter = base.EVERY, *, limit: int = 0) -> base.Listing:
         """Return the newest jobs in the order of enqueueing; see `JobRepository.list`."""
         if not limit:
             return base.Listing(self._stream(which), 0)
@@ -57,7 +63,8 @@ class Listing(Connection):
         """Return every transition since it was enqueued; see `JobRepository.history`."""
         with self._reading() as db:
             rows = db.execute(
-                "SELECT at, state, attempt, worker, reason, exit_code FROM history WHERE job = ? ORDER BY step", (job.seq,)
+                "SELECT at, state, attempt, worker, reason, exit_code FROM history WHERE job = ? ORDER BY step",
+                (job.seq,),
             ).fetchall()
         found = [Transition(job.created_at, None, JobState.PENDING, 0, None, "enqueued", None)]
         for at, state, attempt, worker, reason, exit_code in rows:
@@ -100,12 +107,12 @@ def find(db: sqlite3.Connection, reference: str) -> tuple[Any, ...]:
         return tuple(row)
     rows: list[tuple[Any, ...]] = []
     if reference:
-        query = f"SELECT {COLUMNS} FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT 4"
-        rows = db.execute(query, (reference, after(reference))).fetchall()
+        query = f"SELECT {COLUMNS} FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+        rows = db.execute(query, (reference, after(reference), _NAMED + 1)).fetchall()
     if not rows:
         raise errors.JobNotFound(f"there is no job {reference!r}", hint="queuectl list shows the jobs")
     if len(rows) > 1:
-        some = ", ".join(row[1] for row in rows[:3]) + (", …" if len(rows) > 3 else "")
+        some = ", ".join(row[1] for row in rows[:_NAMED]) + (", …" if len(rows) > _NAMED else "")
         raise errors.AmbiguousId(f"{reference!r} fits several jobs: {some}", hint="type more of the id")
     return rows[0]
 
@@ -149,7 +156,7 @@ def _cut(db: sqlite3.Connection, which: base.Filter, limit: int) -> tuple[int, i
     return first, _older(db, places, where, values, first, limit)
 
 
-def _older(
+def _older(  # noqa: PLR0913, PLR0917 - the parts of one query
     db: sqlite3.Connection, places: tuple[str, ...], where: str, values: tuple[Any, ...], first: int, limit: int
 ) -> int:
     here = f"place IN ({marks(places)})" if places else "1"

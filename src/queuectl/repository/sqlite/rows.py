@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from queuectl.model import Job, JobState
+from queuectl.model import NO_ENV, Job, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 #: In the order of `Job`'s fields.
 COLUMNS = (
@@ -18,21 +18,17 @@ COLUMNS = (
 )
 
 _STATES = {str(state): state for state in JobState}
-_NOTHING: Mapping[str, str] = {}
+_STATE, _ENV, _TAGS = map(Job._fields.index, ("state", "env", "tags"))
 
 
 def job_of(row: tuple[Any, ...]) -> Job:
     """Make a job from a row of `COLUMNS`."""
-    (*head, cwd, env, tags, timeout, unique_key) = row[:23]
-    head[3] = _STATES[head[3]]
-    return Job(
-        *head,
-        cwd,
-        json.loads(env) if env else _NOTHING,
-        tuple(json.loads(tags)) if tags else (),
-        timeout,
-        unique_key,
-    )
+    fields = list(row[: len(Job._fields)])
+    fields[_STATE] = _STATES[fields[_STATE]]
+    env, tags = fields[_ENV], fields[_TAGS]
+    fields[_ENV] = json.loads(env) if env else NO_ENV
+    fields[_TAGS] = tuple(json.loads(tags)) if tags else ()
+    return Job._make(fields)
 
 
 def marks(values: Iterable[object]) -> str:

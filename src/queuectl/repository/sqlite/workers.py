@@ -75,7 +75,10 @@ class Workers(Connection):
 
     def leases_of(self, worker: int) -> Sequence[base.Lease]:
         """Return what a worker holds, without touching it."""
-        query = f"SELECT {_LEASE} FROM jobs INDEXED BY jobs_leased WHERE state = 'processing' AND worker_id = ? ORDER BY seq"
+        query = (
+            f"SELECT {_LEASE} FROM jobs INDEXED BY jobs_leased"
+            " WHERE state = 'processing' AND worker_id = ? ORDER BY seq"
+        )
         with self._reading() as db:
             return [lease_of(row) for row in db.execute(query, (worker,))]
 
@@ -99,5 +102,5 @@ class Workers(Connection):
 
 
 def _worker_of(row: tuple[Any, ...], jobs: tuple[str, ...]) -> base.Worker:
-    identity = base.WorkerIdentity(*row[1:8], tuple(json.loads(row[8])), row[9])
-    return base.Worker(row[0], identity, *row[10:14], jobs)
+    identity = base.WorkerIdentity._make((*row[1:8], tuple(json.loads(row[8])), row[9]))
+    return base.Worker._make((row[0], identity, *row[10:14], jobs))
