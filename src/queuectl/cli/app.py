@@ -78,7 +78,7 @@ def _code_of(run: Callable[[], Any], session: Session, words: Sequence[str]) -> 
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever reads has seen enough, as in `list | head -1`.
-        _discard_stdout()
+        output.discard()
         return 0
     except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
         return _report(error, session, words)
@@ -95,16 +95,6 @@ def _report(error: Exception, session: Session, words: Sequence[str]) -> int:
         print_exception(error)
     as_json = session.json or (isinstance(error, click.UsageError) and failure.wants_json(words))
     return failure.report(error, as_json=as_json)
-
-
-def _discard_stdout() -> None:
-    """Let what is still buffered go nowhere, or the interpreter would fail again when it ends."""
-    import os
-
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):  # not a real file, as in tests
-        pass
 
 
 def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - Click's signature

@@ -9,7 +9,7 @@ import click
 from queuectl.cli import output
 from queuectl.cli.confirm import confirm
 from queuectl.cli.list import show_jobs
-from queuectl.cli.options import job_ids, queue_names, shared, tag_names
+from queuectl.cli.options import job_ids, limit_option, queue_option, search_option, shared, tag_option
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command, Words
 from queuectl.errors import InvalidInput, WrongState
@@ -27,13 +27,10 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("-Q", "--queue", "queues", multiple=True, metavar="NAME", shell_complete=queue_names, help="Only this queue.")
-@click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Only with this tag.")
-@click.option("--search", default="", metavar="TEXT", help="Only if id or command contains this, in any case.")
-@click.option(
-    "-n", "--limit", type=click.IntRange(min=0), default=50, show_default=True, metavar="N",
-    help="Only the newest N; 0 for all.",
-)  # fmt: skip
+@queue_option
+@tag_option
+@search_option
+@limit_option
 @shared
 @click.pass_obj
 def list_dead(session: Session, queues: tuple[str, ...], tags: tuple[str, ...], search: str, *, limit: int) -> None:
@@ -47,8 +44,8 @@ def list_dead(session: Session, queues: tuple[str, ...], tags: tuple[str, ...], 
 @command.command("retry")
 @click.argument("ids", nargs=-1, metavar="[ID]…", shell_complete=job_ids(JobState.DEAD))
 @click.option("--all", "everything", is_flag=True, help="All dead jobs, or all that --queue and --tag let through.")
-@click.option("-Q", "--queue", "queues", multiple=True, metavar="NAME", shell_complete=queue_names, help="Only this queue.")
-@click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Only with this tag.")
+@queue_option
+@tag_option
 @click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @shared
@@ -122,16 +119,12 @@ def _report(session: Session, ids: Sequence[str], *, dry_run: bool = False) -> N
     if session.json:
         how = "would_retry" if dry_run else "retried"
         output.document({"jobs": [{"id": job_id, "how": how} for job_id in ids], "dry_run": dry_run})
+    elif not ids:
+        session.say("There are no such dead jobs.")
     elif output.is_terminal() and not session.quiet:
-        output.write(f"{_sentence(ids, 'Would retry' if dry_run else 'Retried')}\n")
+        from queuectl.cli.sentences import named
+
+        output.write(f"{'Would retry' if dry_run else 'Retried'} {named(ids)}.\n")
     else:
         for job_id in ids:
             output.line(job_id)
-
-
-def _sentence(ids: Sequence[str], verb: str) -> str:
-    if not ids:
-        return "There are no such dead jobs."
-    from queuectl.cli.sentences import named
-
-    return f"{verb} {named(ids)}."

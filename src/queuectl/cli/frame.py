@@ -80,7 +80,8 @@ def draw(frame: Frame, width: int, height: int) -> list[Text]:
         lines.extend(Text("") for _ in range(size - len(shown)))
 
     title = f"Running {len(frame.view.running)} of {frame.view.slots}"
-    section(title, "", heights.running, rows.running_rows(frame, width, heights.running))
+    running = rows.running_rows(frame, width, heights.running) if heights.running else ()
+    section(title, "", heights.running, running)
     queue = [rows.queue_row(frame, width), rows.progress_row(frame, width)]
     section("Queue", rows.rate_note(frame, width), heights.queue, queue[: heights.queue])
     if heights.retries:

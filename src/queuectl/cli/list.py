@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from queuectl.cli import output
-from queuectl.cli.options import States, flat, queue_names, shared, tag_names
+from queuectl.cli.options import States, flat, limit_option, queue_option, search_option, shared, tag_option
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
 from queuectl.model import JobState
@@ -26,13 +26,10 @@ _PART = 500
 @click.command("list", cls=Command)
 @click.option("--state", "states", type=States(), multiple=True, metavar="STATE,…", help="Only jobs in these states.")
 @click.option("--retrying", is_flag=True, help="Only jobs that wait for a retry; the same as --state failed.")
-@click.option("-Q", "--queue", "queues", multiple=True, metavar="NAME", shell_complete=queue_names, help="Only this queue.")
-@click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Only with this tag.")
-@click.option("--search", default="", metavar="TEXT", help="Only if id or command contains this, in any case.")
-@click.option(
-    "-n", "--limit", type=click.IntRange(min=0), default=50, show_default=True, metavar="N",
-    help="Only the newest N; 0 for all.",
-)  # fmt: skip
+@queue_option
+@tag_option
+@search_option
+@limit_option
 @shared
 @click.pass_obj
 def command(

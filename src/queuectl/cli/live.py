@@ -58,6 +58,7 @@ class LiveDisplay:
         self._first = self._last = self._stopping_at = 0
         self._view: View | None = None
         self._rows: list[Running | None] = []
+        self._heights = allot(0, 0, 0)
         self._id_width = _ID[0]
         self._retries = 0
         self._meter = Meter()
@@ -81,30 +82,32 @@ class LiveDisplay:
 
     def tick(self, view: View) -> None:
         """Draw a frame, if there is anything new and the terminal has taken the last one."""
-        self._take(view)
+        size = self._terminal.size()
+        self._take(view, size[1])
         if view.at - self._first < PATIENCE and not self._terminal.is_open:
             return
-        size = self._terminal.size()
         # With nothing to run only the clock moves, once a second.
         state = (view.at // 1000, view.counts, view.stopping, size, self._last)
         if not self._terminal.is_ready() or (state == self._drawn and not view.running and self._terminal.is_open):
             return
         self._drawn = state
-        results = allot(size[1], view.slots, self._retries).results
-        self._terminal.draw(draw(self._frame(view, results), *size))
+        self._terminal.draw(draw(self._frame(view, self._heights.results), *size))
 
     def close(self) -> None:
         """Give the terminal back with the last state of things and a summary on it; idempotent."""
         self._terminal.close(self._farewell())
         self._first = 0
 
-    def _take(self, view: View) -> None:
+    def _take(self, view: View, height: int) -> None:
         """Bring what lasts from frame to frame up to date."""
         self._view = view
         self._meter.read(view.at // 1000, sum(self._seen[kind] for kind in _ENDS))
         self._done = self._progress.read(view.counts)
-        self._rows = seat(self._rows, view)
         self._retries = max(self._retries, len(view.retrying))
+        self._heights = allot(height, view.slots, self._retries)
+        # The last visible row may have to say how many more there are.
+        visible = self._heights.running - (len(view.running) > self._heights.running)
+        self._rows = seat(self._rows, view, max(0, visible))
         jobs = [running.job for running in view.running] + list(view.retrying)
         self._id_width = max([self._id_width, *(min(len(job.id), _ID[1]) for job in jobs)])
 

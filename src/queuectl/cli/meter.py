@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from queuectl.model import FINAL, JobState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from queuectl.repository.base import Counts
     from queuectl.worker.events import Running, View
 
@@ -65,18 +67,17 @@ class Progress:
         return ended - self._before, ended - self._before + left
 
 
-def seat(rows: list[Running | None], view: View) -> list[Running | None]:
-    """Return what runs by slot: who has a row keeps it, newcomers take the free ones."""
+def seat(rows: Sequence[Running | None], view: View, visible: int) -> list[Running | None]:
+    """Return what runs by slot: who has a row keeps it, newcomers take the first free ones.
+
+    Who sits below the `visible` rows moves up as soon as one of those is free.
+    """
     running = {one.job.seq: one for one in view.running}
     seated = [running.pop(row.job.seq, None) if row else None for row in rows]
-    seated += [None] * (view.slots - len(seated))
-    free = (index for index, row in enumerate(seated) if row is None)
-    for newcomer in running.values():
-        index = next(free, None)
-        if index is None:  # adopted ones may come on top of the slots
-            seated.append(newcomer)
-        else:
-            seated[index] = newcomer
-    while len(seated) > view.slots and seated[-1] is None:
-        seated.pop()
-    return seated
+    waiting = [one for one in seated[visible:] if one is not None] + list(running.values())
+    seated = seated[:visible] + [None] * (visible - len(seated))
+    for index, one in enumerate(seated):
+        if one is None and waiting:
+            seated[index] = waiting.pop(0)
+    # Adopted jobs may come on top of the slots.
+    return seated + waiting + [None] * (view.slots - len(seated) - len(waiting))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,7 +13,7 @@ from queuectl.errors import InvalidInput, did_you_mean, quoted
 from queuectl.model import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from click.shell_completion import CompletionItem
 
@@ -40,6 +41,16 @@ def shared(function: F) -> F:
     return function
 
 
+@contextmanager
+def named(param: click.Parameter | None) -> Iterator[None]:
+    """Let an error about a value name the option that it was given to."""
+    try:
+        yield
+    except InvalidInput as error:
+        option = f"{max(param.opts, key=len)}: " if param else ""
+        raise InvalidInput(f"{option}{error.message}", error.hint) from None
+
+
 class Duration(click.ParamType):
     """A duration like `90s` or `2h30m`, as seconds."""
 
@@ -49,7 +60,8 @@ class Duration(click.ParamType):
         """Return the seconds."""
         from queuectl.duration import parse_duration
 
-        return parse_duration(value) if isinstance(value, str) else value
+        with named(param):
+            return parse_duration(value) if isinstance(value, str) else value
 
 
 class Time(click.ParamType):
@@ -61,7 +73,8 @@ class Time(click.ParamType):
         """Return the instant."""
         from queuectl.duration import parse_time
 
-        return parse_time(value, now()) if isinstance(value, str) else value
+        with named(param):
+            return parse_time(value, now()) if isinstance(value, str) else value
 
 
 class States(click.ParamType):
@@ -91,7 +104,7 @@ def _state(word: str) -> JobState:
     try:
         return JobState(word)
     except ValueError:
-        hint = did_you_mean(word, JobState) or f"the states are {', '.join(JobState)}"
+        hint = did_you_mean(word, map(str, JobState)) or f"the states are {', '.join(JobState)}"
         raise InvalidInput(f"there is no state {quoted(word)}", hint) from None
 
 
@@ -130,12 +143,36 @@ def tag_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return tags(session_of(ctx), incomplete)
 
 
+def files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell offer file names."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+_COUNT = click.IntRange(min=0)
+_COUNT.name = "whole number"  # as an error calls it
+
+#: Which jobs: of queues, with tags, with a text, and how many at most.
+queue_option = click.option(
+    "-Q", "--queue", "queues", multiple=True, metavar="NAME", shell_complete=queue_names, help="Only this queue."
+)
+tag_option = click.option(
+    "-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Only with this tag."
+)
+search_option = click.option(
+    "--search", default="", metavar="TEXT", help="Only if the id or the command contains this, in any case."
+)
+limit_option = click.option(
+    "-n", "--limit", type=_COUNT, default=50, show_default=True, metavar="N", help="Only the newest N; 0 for all."
+)
+
 _SHARED: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
         ("--db",),
         {
             "metavar": "PATH|URL",
-            "shell_complete": lambda _ctx, _param, incomplete: _files(incomplete),
+            "shell_complete": files,
             "help": "The store: a file, or a URL like sqlite:///path.  [env QUEUECTL_DB; default queue.db]",
         },
     ),
@@ -143,9 +180,3 @@ _SHARED: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-q", "--quiet"), {"is_flag": True, "help": "Print data and errors only."}),
     (("--debug",), {"is_flag": True, "help": "Show a traceback with an error."}),
 )
-
-
-def _files(incomplete: str) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(incomplete, type="file")]

@@ -112,9 +112,9 @@ class Outlet:
     def _send(self) -> int:
         """Write some of it; BlockingIOError if the reader takes nothing now."""
         if self._descriptor is None:
-            assert self._stream is not None
-            self._stream.write(self._waiting.decode(self.encoding))
-            self._stream.flush()
+            if self._stream is not None:
+                self._stream.write(self._waiting.decode(self.encoding))
+                self._stream.flush()
             return len(self._waiting)
         if not self._may_block:
             return os.write(self._descriptor, self._waiting)

@@ -48,6 +48,16 @@ def flush() -> None:
         sys.stdout.flush()
 
 
+def discard() -> None:
+    """Let go nowhere what nobody can take, or it would fail again when the process ends."""
+    import os
+
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):  # not a real file, as in tests
+        pass
+
+
 # -- for pipes ------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ All rows share their columns: a sign, the id, a duration, the attempt, and what 
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from queuectl.cli.cells import bar, clock, curve, line, padded, start, width_of
@@ -32,11 +33,14 @@ _SLOW, _TOO_SLOW = 0.6, 0.85
 def running_rows(frame: Frame, width: int, height: int) -> Iterator[Text]:
     """Yield a row a slot; the first ones, and how many more there are, if they are too many."""
     rows = frame.rows
-    hidden = sum(row is not None for row in rows[max(0, height - 1) :]) if len(rows) > height else 0
+    hidden = sum(row is not None for row in rows[height - 1 :])
+    if not any(rows[height:]):
+        hidden = 0
     for row in rows[: height - 1 if hidden else height]:
         yield running_row(frame, width, row)
-    if hidden and height:
-        yield line(width, [(f"   + {hidden} more", "dim")], (), frame.glyphs)
+    if hidden:
+        words = f"   + {hidden} more" if height > 1 else f" {hidden} running"
+        yield line(width, [(words, "dim")], (), frame.glyphs)
 
 
 def running_row(frame: Frame, width: int, row: Running | None) -> Text:
@@ -96,7 +100,7 @@ def progress_row(frame: Frame, width: int) -> Text:
         return line(width, [(f" {hint if width >= WIDE else 'nothing to run yet'}", "dim")], (), frame.glyphs)
     words = f"  {done:,} of {total:,} done"
     if done < total and frame.rate > 0:
-        words += f", about {format_duration((total - done) / frame.rate)} left"
+        words += f", about {format_duration(ceil((total - done) / frame.rate))} left"
     elif done == total:
         words += f", {frame.view.counts.scheduled:,} scheduled" if frame.view.counts.scheduled else ""
     size = max(0, min(40, width - len(words) - 2))
@@ -154,24 +158,20 @@ def _judgement(event: Event, frame: Frame, width: int) -> tuple[str, str, Parts]
     """Return sign, colour and words for what became of a run."""
     glyphs, now, verdict = frame.glyphs, frame.view.at, event.verdict
     error = (event.execution and event.execution.error) or ""
-    match event.kind:
-        case EventKind.JOB_COMPLETED:
-            return glyphs.completed, "green", []
-        case EventKind.JOB_RETRYING if isinstance(verdict, Retry):
-            due = verdict.next_run_at
-            when = f" at {clock(due, now)}" if width >= NARROW else ""
-            when += f" in {_countdown(due - now)}" if due > now else ""
-            return glyphs.failed, "red", [(error, "red"), (f"{glyphs.arrow} retry{when}", "yellow")]
-        case EventKind.JOB_DEAD:
-            return glyphs.dead, "red", [(error, "red"), (f"{glyphs.arrow} dead", "bold red")]
-        case EventKind.JOB_ADOPTED:
-            return glyphs.adopted, "magenta", [("adopted: its worker is gone", "magenta")]
-        case EventKind.JOB_CANCELLED:
-            return glyphs.failed, "magenta", [("cancelled", "magenta")]
-        case EventKind.LEASE_LOST:
-            return glyphs.warning, "yellow", [("another worker has it now", "yellow")]
-        case _:
-            return glyphs.retry, "yellow", [(f"given back{f': {error}' if error else ''}", "yellow")]
+    if event.kind is EventKind.JOB_RETRYING and isinstance(verdict, Retry):
+        due = verdict.next_run_at
+        when = f" at {clock(due, now)}" if width >= NARROW else ""
+        when += f" in {_countdown(due - now)}" if due > now else ""
+        return glyphs.failed, "red", [(error, "red"), (f"{glyphs.arrow} retry{when}", "yellow")]
+    if event.kind is EventKind.JOB_DEAD:
+        return glyphs.dead, "red", [(error, "red"), (f"{glyphs.arrow} dead", "bold red")]
+    sign, style, words = {
+        EventKind.JOB_COMPLETED: (glyphs.completed, "green", ""),
+        EventKind.JOB_ADOPTED: (glyphs.adopted, "magenta", "adopted: its worker is gone"),
+        EventKind.JOB_CANCELLED: (glyphs.failed, "magenta", "cancelled"),
+        EventKind.LEASE_LOST: (glyphs.warning, "yellow", "another worker has it now"),
+    }.get(event.kind, (glyphs.retry, "yellow", f"given back{f': {error}' if error else ''}"))
+    return sign, style, [(words, style)] if words else []
 
 
 def _clock_column(at: int, frame: Frame, width: int) -> Parts:

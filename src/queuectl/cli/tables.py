@@ -209,3 +209,16 @@ DEAD = (
     Column("REASON", lambda job, _at, _glyphs: Cell(job.error or "unknown", "red"), 10, 40, 1),
     Column("COMMAND", lambda job, _at, _glyphs: Cell(job.command), 14, 40, 2),
 )
+
+
+def settings_table(rows: Sequence[tuple[str, str, bool, str]]) -> Table:
+    """Return settings as key, value, whether it was set, and help; the help wraps."""
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("KEY", no_wrap=True)
+    table.add_column("VALUE", no_wrap=True)
+    table.add_column("MEANING")
+    for key, value, is_set, text in rows:
+        table.add_row(
+            Text(key, "bold"), Text(safe(value), "bold cyan" if is_set else ""), Text(safe(text), "dim")
+        )
+    return table

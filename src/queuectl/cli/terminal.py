@@ -69,7 +69,7 @@ class Terminal:
         except (OSError, ValueError):
             width, height = 0, 0
         # Some terminals do not know their size and say 0.
-        self._console.size = (width or 80, height or 24)  # type: ignore[assignment]
+        self._console.size = (width or 80, height or 24)
         return self._console.width, self._console.height
 
     def is_ready(self) -> bool:

@@ -1,0 +1,121 @@
+"""`queuectl config`: the settings of a store, shared by everybody who uses it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from queuectl.cli import output
+from queuectl.cli.options import shared
+from queuectl.cli.session import Session
+from queuectl.cli.words import Command, Words
+from queuectl.config import SETTINGS, parse_setting, setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from click.shell_completion import CompletionItem
+
+
+def _keys(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(key, help=row.help) for key, row in SETTINGS.items() if key.startswith(incomplete)]
+
+
+_key = click.argument("key", metavar="KEY", shell_complete=_keys)
+
+
+@click.group("config", cls=Words)
+@shared
+def command() -> None:
+    """Read and change the settings that are kept in the store."""
+
+
+@command.command("list", cls=Command)
+@shared
+@click.pass_obj
+def list_settings(session: Session) -> None:
+    """List all settings: key, value, whether it was set, and what it means."""
+    stored = session.repository.settings()
+    if session.json:
+        output.array(_as_object(key, stored) for key in SETTINGS)
+    elif output.is_terminal():
+        from queuectl.cli.tables import settings_table
+
+        rows = [(key, value_of(key, stored), key in stored, SETTINGS[key].help) for key in SETTINGS]
+        output.render(settings_table(rows))
+    else:
+        for key, row in SETTINGS.items():
+            output.line(key, value_of(key, stored), "set" if key in stored else "default", row.help)
+
+
+@command.command("get", cls=Command)
+@_key
+@shared
+@click.pass_obj
+def get(session: Session, key: str) -> None:
+    """Print the value of a setting."""
+    setting(key)
+    stored = session.repository.settings()
+    if session.json:
+        output.document(_as_object(key, stored))
+    else:
+        output.line(value_of(key, stored))
+
+
+@command.command("set", cls=Command)
+@_key
+@click.argument("value", metavar="VALUE")
+@shared
+@click.pass_obj
+def set_(session: Session, key: str, value: str) -> None:
+    """Change a setting.
+
+    max-retries and timeout count for jobs enqueued from now on, the back-off settings from the
+    next failure on; what a job asked for itself comes first.
+
+    \b
+    Examples:
+      queuectl config set max-retries 5
+      queuectl config set backoff-max 2h
+    """
+    canonical = parse_setting(key, value)
+    session.repository.set_setting(key, canonical)
+    _report(session, key, {key: canonical}, "is now")
+
+
+@command.command("unset", cls=Command)
+@_key
+@shared
+@click.pass_obj
+def unset(session: Session, key: str) -> None:
+    """Return a setting to its default."""
+    setting(key)
+    was_set = session.repository.unset_setting(key)
+    _report(session, key, {}, "is back at" if was_set else "was not set; it is")
+
+
+def value_of(key: str, stored: Mapping[str, str]) -> str:
+    """Return what counts for a key, given what is stored."""
+    return stored.get(key, SETTINGS[key].default)
+
+
+def _as_object(key: str, stored: Mapping[str, str]) -> dict[str, object]:
+    row = SETTINGS[key]
+    return {
+        "key": key,
+        "value": value_of(key, stored),
+        "default": row.default,
+        "is_set": key in stored,
+        "help": row.help,
+    }
+
+
+def _report(session: Session, key: str, stored: Mapping[str, str], verb: str) -> None:
+    """Say what counts now: it is a message, for there is no result."""
+    if session.json:
+        output.document(_as_object(key, stored))
+    else:
+        session.say(f"{key} {verb} {value_of(key, stored)}")

@@ -1,0 +1,128 @@
+"""How shells ask for candidates, and how they are answered.
+
+Click's scripts are the base. Two are replaced, because an id is any text: Click's for bash
+puts candidates on the line unquoted and breaks them at `:`, and its script for fish cuts them at
+a comma. An id like `$(reboot)` that TAB puts on the line must not run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from click.shell_completion import (
+    BashComplete,
+    FishComplete,
+    ZshComplete,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
+
+from queuectl.config import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
+
+_BASH = """\
+%(complete_func)s() {
+    local kind value
+    COMPREPLY=()
+    while IFS=, read -r kind value; do
+        case $kind in
+            dir) compopt -o dirnames ;;
+            file) compopt -o default ;;
+            plain) COMPREPLY+=("$value") ;;
+        esac
+    done < <(COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_WORDBREAKS="$COMP_WORDBREAKS" \\
+        %(complete_var)s=bash_complete "$1" 2>/dev/null)
+}
+
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+_FISH = """\
+function %(complete_func)s
+    for line in (env %(complete_var)s=fish_complete COMP_WORDS=(commandline -cp) \\
+            COMP_CWORD=(commandline -t) %(prog_name)s 2>/dev/null)
+        set -l parts (string split -m 1 , -- $line)
+        switch $parts[1]
+            case dir
+                __fish_complete_directories $parts[2]
+            case file
+                __fish_complete_path $parts[2]
+            case plain
+                printf '%%s\\n' $parts[2]
+        end
+    end
+end
+
+complete --no-files --keep-order --command %(prog_name)s --arguments "(%(complete_func)s)"
+"""
+
+
+class Bash(BashComplete):
+    """Candidates for bash, which takes them as they are and replaces what stands behind the last break."""
+
+    source_template = _BASH
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Split the line up to the cursor as the shell would."""
+        line = environment().get("COMP_LINE", "")
+        words = split_arg_string(line)
+        self._typed = re.split(r"(?<!\\)\s", line)[-1]
+        if not self._typed:
+            return words[1:], ""
+        return words[1:-1], words[-1] if words else ""
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        """Quote a candidate, without the part that bash leaves on the line."""
+        value = str(item.value)
+        if item.type == "plain" and self._typed[:1] not in {"'", '"'}:
+            value = re.sub(r"([^\w@%+=:,./~^-])", r"\\\1", value)
+            breaks = environment().get("COMP_WORDBREAKS", "")
+            kept = max((self._typed.rfind(char) + 1 for char in ":=@" if char in breaks), default=0)
+            if value.startswith(self._typed[:kept]):
+                value = value[kept:]
+        return f"{item.type},{value}"
+
+
+class Fish(FishComplete):
+    """Candidates for fish, which quotes them itself."""
+
+    source_template = _FISH
+
+
+def script(shell: str) -> str:
+    """Return what a shell must read to complete this program."""
+    _register()
+    completer = get_completion_class(shell)
+    assert completer is not None
+    made = completer(_nothing(), {}, "queuectl", "_QUEUECTL_COMPLETE")
+    # Not `made.source()`: for bash that starts a bash to look at its version.
+    return made.source_template % made.source_vars()
+
+
+def answer(respond: Callable[..., None], ctx_args: Any, prog_name: str) -> None:
+    """Give the shell that asks its candidates; if that fails, none."""
+    _register()
+    with contextlib.suppress(Exception):
+        respond(ctx_args, prog_name)
+    sys.exit(0)
+
+
+def _register() -> None:
+    add_completion_class(Bash)
+    add_completion_class(Fish)
+    add_completion_class(ZshComplete)
+
+
+def _nothing() -> Any:
+    """Return a stand-in for the command, which a script does not depend on."""
+    import click
+
+    return click.Command("queuectl")
