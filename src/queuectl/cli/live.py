@@ -9,15 +9,13 @@ from queuectl.cli import rows
 from queuectl.cli.cells import ASCII, UNICODE, line
 from queuectl.cli.frame import Frame, allot, draw
 from queuectl.cli.meter import Meter, Progress, seat
-from queuectl.cli.terminal import Terminal
 from queuectl.duration import format_duration
 from queuectl.worker.events import EventKind
 
 if TYPE_CHECKING:
-    from typing import TextIO
-
     from rich.text import Text
 
+    from queuectl.cli.terminal import Terminal
     from queuectl.worker.events import Event, Running, View
     from queuectl.worker.options import WorkerOptions
 
@@ -42,14 +40,14 @@ class LiveDisplay:
     """Shows a worker at work on a terminal.
 
     Args:
-        stream: standard output.
+        terminal: where frames are drawn.
         options: the worker's.
     """
 
-    def __init__(self, stream: TextIO, options: WorkerOptions) -> None:
+    def __init__(self, terminal: Terminal, options: WorkerOptions) -> None:
         self.interval: float | None = INTERVAL
-        self._terminal = Terminal(stream)
-        self._glyphs = UNICODE if self._terminal.shows_unicode else ASCII
+        self._terminal = terminal
+        self._glyphs = UNICODE if terminal.shows_unicode else ASCII
         self._grace = options.grace
         # Two memories: a flood of successes must not wash away the few failures.
         self._recent: deque[Event] = deque(maxlen=200)

@@ -100,8 +100,9 @@ def _observer(session: Session, options: WorkerOptions, log_format: str | None) 
     plain = log_format is not None or session.json or session.quiet or no_color()
     if sys.stdout is not None and output.is_terminal() and not plain:
         from queuectl.cli.live import LiveDisplay
+        from queuectl.cli.terminal import Terminal
 
-        return LiveDisplay(sys.stdout, options)
+        return LiveDisplay(Terminal(sys.stdout), options)
     from queuectl.cli.lines import Lines
 
     return Lines(sys.stdout, as_json=log_format == "json" or session.json, quiet=session.quiet)
