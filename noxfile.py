@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nox
 
-nox.needs_version = ">=2025.2.9"
+nox.needs_version = ">=2025.11.12"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"  # what is not there is skipped with a line that says so
 nox.options.error_on_missing_interpreters = False  # in CI too: a machine with one Python must pass

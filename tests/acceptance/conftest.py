@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -165,17 +164,8 @@ class Shop:
         """Run a worker in the foreground and return what it prints."""
         return self.queuectl("worker", "start", *args, code=code)
 
-    def start_worker(self, *args: str, descriptors: int | None = None) -> Worker:
-        """Start a worker in the background and wait until the others can see it.
-
-        Args:
-            descriptors: how many it may have open, if not as many as we.
-        """
-
-        def restrain() -> None:
-            if descriptors is not None:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-
+    def start_worker(self, *args: str) -> Worker:
+        """Start a worker in the background and wait until the others can see it."""
         output = self.home / f"worker-{len(self.workers)}.out"
         with output.open("wb") as stream:
             process = subprocess.Popen(
@@ -184,7 +174,6 @@ class Shop:
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                preexec_fn=restrain if descriptors is not None else None,
                 start_new_session=True,
             )
         worker = Worker(process, output)

@@ -23,7 +23,9 @@ FLOORS = (
     ("errors",),
     ("duration",),
     ("model",),
-    ("retry", "spec", "config"),
+    ("fields",),
+    ("spec", "config"),
+    ("retry",),
     ("repository",),
     ("worker",),
     ("cli",),
@@ -37,7 +39,7 @@ CLOCK = (
 ENVIRONMENT = "os.environ os.environb os.getenv os.getenvb os.putenv os.unsetenv"
 PROCESSES = (
     "asyncio.create_subprocess_* multiprocessing os.exec* os.fork* os.kill os.killpg os.popen os.posix_spawn* "
-    "os.spawn* os.system os.wait* pty signal.pidfd_send_signal subprocess"
+    "os.spawn* os.system os.wait os.wait3 os.wait4 os.waitid os.waitpid pty signal.pidfd_send_signal subprocess"
 )
 
 #: What is not for everybody: names separated by blanks, and the rooms or modules that may use them.
@@ -45,7 +47,7 @@ OWNERS = (
     ("click rich", ("cli",)),
     ("sqlite3 psycopg", ("repository",)),
     (PROCESSES, ("worker.process", "worker.shim")),
-    (ENVIRONMENT, ("config",)),
+    (ENVIRONMENT, ("config", "worker.shim")),  # the shim is a program of its own
     (CLOCK, ("cli", "worker")),
 )
 
@@ -166,7 +168,8 @@ BAD = [
     ("repository.sqlite", "from queuectl.cli.tables import rows", "imports queuectl.cli.tables.rows"),
     ("repository.base", "def late():\n    from queuectl.worker import engine", "imports queuectl.worker.engine"),
     ("errors", "if TYPE_CHECKING:\n    from queuectl.model import Job", "imports queuectl.model.Job"),
-    ("retry", "from queuectl.config import Settings", "imports queuectl.config.Settings"),
+    ("config", "from queuectl.retry import RetryPolicy", "imports queuectl.retry.RetryPolicy"),
+    ("spec", "from queuectl.config import Settings", "imports queuectl.config.Settings"),
     ("", "from queuectl import errors", "imports queuectl.errors"),
     ("worker.engine", "from ..cli import app", "relative import ..cli.app"),
     ("utils", "", "utils stands on no floor"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from queuectl.cli import output
-from queuectl.cli.confirm import confirm
+from queuectl.cli.confirm import confirm, demand_somebody
 from queuectl.cli.list import show_jobs
 from queuectl.cli.options import job_ids, limit_option, queue_option, search_option, shared, tag_option
 from queuectl.cli.session import Session, now
@@ -73,8 +73,10 @@ def retry(
     if dry_run:
         _report(session, _would_retry(session, which), dry_run=True)
         return
-    if everything and not yes and not _agreed(session, which):
-        return
+    if everything and not yes:
+        demand_somebody(yes=yes)
+        if not _agreed(session, which):
+            return
     retried = session.repository.retry(which, now=now())
     from queuectl.worker.wakeup import wake
 

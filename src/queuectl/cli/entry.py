@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from types import FrameType
 
+#: Objects more than before until the collector looks for garbage; Python's own number is 700.
+_GARBAGE = 100_000
+
 
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
@@ -22,12 +25,10 @@ def main() -> NoReturn:
     try:
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, _terminate)
-        # Importing makes many objects and no garbage; what is frozen is never looked at again.
-        gc.disable()
+        # Importing makes many objects and no garbage: a short command never needs a collection.
+        gc.set_threshold(_GARBAGE)
         from queuectl.cli.app import cli
 
-        gc.freeze()
-        gc.enable()
         if sys.stdout is not None:
             sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         cli.main(prog_name="queuectl")

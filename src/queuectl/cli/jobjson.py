@@ -26,7 +26,7 @@ def job_object(job: Job) -> dict[str, Any]:
         "next_run_at": time_or_none(job.next_run_at),
         "started_at": time_or_none(job.started_at),
         "finished_at": time_or_none(job.finished_at),
-        "duration_seconds": job.duration_seconds,
+        "duration_seconds": None if job.duration_seconds is None else round(job.duration_seconds, 6),
         "exit_code": job.exit_code,
         "error": job.error,
         "worker": job.worker,

@@ -96,7 +96,7 @@ def _draw(session: Session, which: Filter, jobs: Iterator[Job]) -> None:
 
 def _say_empty(session: Session, which: Filter) -> None:
     if which != Filter():
-        session.say("No such jobs.")
+        session.say("No dead jobs." if which == Filter(states=(JobState.DEAD,)) else "No such jobs.")
         return
     session.say("No jobs yet.")
     session.hint(f"put one into the queue with: {session.call('enqueue')} 'echo Hello World'")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from queuectl.cli import rows
 from queuectl.cli.cells import ASCII, UNICODE, line
@@ -13,9 +13,10 @@ from queuectl.duration import format_duration
 from queuectl.worker.events import EventKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.text import Text
 
-    from queuectl.cli.terminal import Terminal
     from queuectl.worker.events import Event, Running, View
     from queuectl.worker.options import WorkerOptions
 
@@ -36,18 +37,42 @@ _NO_RESULTS = frozenset(
 )
 
 
+class Screen(Protocol):
+    """Where frames are drawn: a `queuectl.cli.terminal.Terminal`, or what stands in for one."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a frame was drawn."""
+
+    @property
+    def shows_unicode(self) -> bool:
+        """Whether there are signs beyond ASCII."""
+
+    def size(self) -> tuple[int, int]:
+        """Return columns and lines as they are now."""
+
+    def is_ready(self) -> bool:
+        """Say whether a frame could be shown now."""
+
+    def draw(self, lines: Sequence[Text]) -> None:
+        """Show a frame."""
+
+    def close(self, lines: Sequence[Text]) -> None:
+        """Show no more frames, and leave some lines."""
+
+
 class LiveDisplay:
-    """Shows a worker at work on a terminal.
+    """Shows a worker at work.
 
     Args:
-        terminal: where frames are drawn.
+        screen: where frames are drawn.
         options: the worker's.
     """
 
-    def __init__(self, terminal: Terminal, options: WorkerOptions) -> None:
+    def __init__(self, screen: Screen, options: WorkerOptions) -> None:
         self.interval: float | None = INTERVAL
-        self._terminal = terminal
-        self._glyphs = UNICODE if terminal.shows_unicode else ASCII
+        self._screen = screen
+        self._glyphs = UNICODE if screen.shows_unicode else ASCII
         self._grace = options.grace
         # Two memories: a flood of successes must not wash away the few failures.
         self._recent: deque[Event] = deque(maxlen=200)
@@ -80,20 +105,20 @@ class LiveDisplay:
 
     def tick(self, view: View) -> None:
         """Draw a frame, if there is anything new and the terminal has taken the last one."""
-        size = self._terminal.size()
+        size = self._screen.size()
         self._take(view, size[1])
-        if view.at - self._first < PATIENCE and not self._terminal.is_open:
+        if view.at - self._first < PATIENCE and not self._screen.is_open:
             return
         # With nothing to run only the clock moves, once a second.
         state = (view.at // 1000, view.counts, view.stopping, size, self._last)
-        if not self._terminal.is_ready() or (state == self._drawn and not view.running and self._terminal.is_open):
+        if not self._screen.is_ready() or (state == self._drawn and not view.running and self._screen.is_open):
             return
         self._drawn = state
-        self._terminal.draw(draw(self._frame(view, self._heights.results), *size))
+        self._screen.draw(draw(self._frame(view, self._heights.results), *size))
 
     def close(self) -> None:
         """Give the terminal back with the last state of things and a summary on it; idempotent."""
-        self._terminal.close(self._farewell())
+        self._screen.close(self._farewell())
         self._first = 0
 
     def _take(self, view: View, height: int) -> None:
@@ -145,7 +170,7 @@ class LiveDisplay:
 
     def _farewell(self) -> list[Text]:
         """Return what stays on the terminal: the results, and a summary."""
-        width, height = self._terminal.size()
+        width, height = self._screen.size()
         if self._view is None or not self._first:
             return []
         number = min(LAST, max(1, height - 5))

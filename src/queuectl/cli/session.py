@@ -29,6 +29,7 @@ class Session:
         self.json = False
         self.quiet = False
         self.debug = False
+        self.hints = True  #: whether to say what to do next
         self._repository: JobRepository | None = None
 
     @property
@@ -68,7 +69,7 @@ class Session:
 
     def hint(self, text: str) -> None:
         """Say what to do next, unless the user wants it quiet."""
-        if not self.quiet:
+        if self.hints and not self.quiet:
             output.hint(text)
 
     def call(self, words: str) -> str:

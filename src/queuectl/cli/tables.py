@@ -168,8 +168,12 @@ def _when(job: Job, at: int, _glyphs: Glyphs) -> Cell:
 
 
 def _age(milliseconds: int) -> str:
-    """Return a duration in whole seconds, rounded up: a list is no stopwatch."""
-    return format_duration(-(-max(0, milliseconds) // 1000))
+    """Return a duration in one unit, `119s`, `90m`, `47h` or `3d`: a list is no stopwatch."""
+    seconds = max(0, milliseconds) // 1000
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:,}{unit}"
+    return f"{seconds}s"
 
 
 def _result(job: Job, _at: int, _glyphs: Glyphs) -> Cell:
@@ -190,21 +194,21 @@ def _priority(job: Job, _at: int, _glyphs: Glyphs) -> Cell:
 
 #: What `list` shows. A column in which nobody has anything is left out.
 LIST = (
-    Column("ID", lambda job, _at, _glyphs: Cell(job.id, "bold"), 8, 24, 0),
+    Column("ID", lambda job, _at, _glyphs: Cell(job.id, "bold"), 10, 24, 0),
     Column("STATE", _state, 12, 12, 1),
     Column("TRIES", _attempts, 5, 7, 4),
-    Column("WHEN", _when, 6, 11, 3),
+    Column("WHEN", _when, 8, 12, 3),
     Column("QUEUE", _queue, 5, 12, 6),
     Column("PRIO", _priority, 4, 6, 7, right=True),
-    Column("RESULT", _result, 8, 24, 5),
+    Column("RESULT", _result, 11, 24, 5),
     Column("COMMAND", lambda job, _at, _glyphs: Cell(job.command), 14, 40, 2),
 )
 
 #: What `dlq list` shows: why each job gave up.
 DEAD = (
-    Column("ID", lambda job, _at, _glyphs: Cell(job.id, "bold"), 8, 24, 0),
+    Column("ID", lambda job, _at, _glyphs: Cell(job.id, "bold"), 10, 24, 0),
     Column("TRIES", _attempts, 5, 7, 4),
-    Column("DIED", _when, 6, 11, 3),
+    Column("DIED", _when, 8, 12, 3),
     Column("QUEUE", _queue, 5, 12, 5),
     Column("REASON", lambda job, _at, _glyphs: Cell(job.error or "unknown", "red"), 10, 40, 1),
     Column("COMMAND", lambda job, _at, _glyphs: Cell(job.command), 14, 40, 2),

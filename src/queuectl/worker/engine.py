@@ -102,6 +102,7 @@ class Engine:
     def loop(self) -> None:
         """Go round until there is nothing more to do."""
         while True:
+            self._judge_the_ended()
             self._take_turn()
             if self._is_finished():
                 return
@@ -117,6 +118,7 @@ class Engine:
             if tidy:
                 self._repository.leave(self._id)
                 self._record.path.unlink(missing_ok=True)
+            self._rescue.sweep()
         self._presence.close()
         self._tell.say(EventKind.WORKER_STOPPED, message=self._tell.summary())
 
@@ -217,7 +219,6 @@ class Engine:
         self._answer_signals(clock)
         self._runs.enforce(clock)
         self._runs.look(clock)
-        self._judge_the_ended()
         if self._next_due is not None and wall() >= self._next_due:
             self._next_due = None
             self._hungry = True
@@ -333,6 +334,7 @@ class Engine:
         renewing = clock >= self._renew_at
         if renewing:
             self._renew(clock)
+            self._rescue.sweep()
         self._adopt(everyone=renewing)
         if clock >= self._poll_at and not self._hungry and not self.stopping:
             self._poll_at = clock + POLL

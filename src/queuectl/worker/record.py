@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl.model import Execution, execution_of_wait_status
+from queuectl.worker.shim import LINE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,9 +70,13 @@ class Record:
 
     def _lines(self) -> list[str]:
         try:
-            return self.path.read_text(encoding="ascii", errors="replace").split("\n")
+            content = self.path.read_bytes()
         except OSError:
             return [""]
+        # By length, not by newline: slots that were never used are holes in the file, and
+        # read as zeros.
+        starts = range(0, max(1, len(content)), LINE)
+        return [content[start : start + LINE].strip(b"\0\n ").decode("ascii", "replace") for start in starts]
 
 
 def _recorded(fields: list[str]) -> Recorded:
