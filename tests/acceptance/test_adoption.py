@@ -215,6 +215,7 @@ def test_an_attempt_is_lost_when_worker_shim_and_command_are_all_killed(shop: Sh
     assert any(reason.startswith("failed: lost") for reason in shop.reasons(job)), shop.reasons(job)
     assert not shop.lines("overlaps")
     assert second.events("retrying")[0]["outcome"] == "lost"
+    _stop(second)
     shop.is_quiet()
 
 
@@ -236,6 +237,7 @@ def test_a_command_whose_worker_and_shim_are_killed_is_followed_to_its_end(shop:
     eventually(lambda: second.events("retrying"), "the attempt is lost")
     gate.open()
     assert shop.becomes(job, "completed").attempts == 2
+    _stop(second)
     shop.is_quiet()
 
 
@@ -319,7 +321,6 @@ def test_in_a_storm_of_kills_every_job_runs_exactly_once(shop: Shop) -> None:
     shop.enqueue_all([{"command": f"echo {number} >> runs; sleep {draw.random() / 2:.3f}"} for number in range(30)])
     crew = [shop.start_worker("-c", "3") for _ in range(3)]
     until = time.monotonic() + 5
-    settled: list[int] = []
     while time.monotonic() < until:
         next_at = time.monotonic() + 0.4
         eventually(lambda next_at=next_at: time.monotonic() >= next_at, "the next kill is due")  # type: ignore[misc]
@@ -327,8 +328,7 @@ def test_in_a_storm_of_kills_every_job_runs_exactly_once(shop: Shop) -> None:
         crew[unlucky].kill()
         crew[unlucky] = shop.start_worker("-c", "3")
     shop.all_become("completed")
-    settled = sorted(map(int, shop.lines("runs")))
-    assert settled == list(range(30))
+    assert sorted(map(int, shop.lines("runs"))) == list(range(30))
     assert {job.attempts for job in shop.jobs()} == {1}
     for worker in crew:
         _stop(worker)

@@ -266,7 +266,7 @@ def test_a_date_is_accepted_exactly_when_datetime_accepts_it(text: str) -> None:
     try:
         assert parse_rfc3339(text) == expected
     except InvalidInput:
-        assert not 0 <= expected <= MAX_INSTANT or text[17:19] == "60"
+        assert not 0 <= expected <= MAX_INSTANT or text[11:13] == "24"  # which Python 3.14 accepts
 
 
 @given(nows, st.integers(0, 10**9))

@@ -10,14 +10,15 @@ from queuectl.cli.cells import ASCII, UNICODE, line
 from queuectl.cli.frame import Frame, allot, draw
 from queuectl.cli.meter import Meter, Progress, seat
 from queuectl.duration import format_duration
-from queuectl.worker.events import EventKind
+from queuectl.repository.base import Counts
+from queuectl.worker.events import EventKind, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.text import Text
 
-    from queuectl.worker.events import Event, Running, View
+    from queuectl.worker.events import Event, Running
     from queuectl.worker.options import WorkerOptions
 
 #: Seconds between two frames.
@@ -73,7 +74,7 @@ class LiveDisplay:
         self.interval: float | None = INTERVAL
         self._screen = screen
         self._glyphs = UNICODE if screen.shows_unicode else ASCII
-        self._grace = options.grace
+        self._grace, self._once = options.grace, options.once
         # Two memories: a flood of successes must not wash away the few failures.
         self._recent: deque[Event] = deque(maxlen=200)
         self._notable: deque[Event] = deque(maxlen=100)
@@ -171,10 +172,11 @@ class LiveDisplay:
     def _farewell(self) -> list[Text]:
         """Return what stays on the terminal: the results, and a summary."""
         width, height = self._screen.size()
-        if self._view is None or not self._first:
+        if not self._first:
             return []
+        view = self._view or _nothing(self._first)  # it may have ended before the first tick
         number = min(LAST, max(1, height - 5))
-        frame = self._frame(self._view._replace(at=max(self._last, self._view.at)), number)
+        frame = self._frame(view._replace(at=max(self._last, view.at)), number)
         results = list(rows.result_rows(frame, width, number))[::-1]
         return [*results, self._summary(width)]
 
@@ -192,4 +194,10 @@ class LiveDisplay:
                 parts += [(", " if parts else "", ""), (f"{self._seen[kind]:,} {words}", style)]
         span = format_duration((self._last - self._first) / 1000)
         begin = [(" Worker stopped", "bold"), (f" after {span}: ", "")]
-        return line(width, [*begin, *(parts or [("it ran no job", "dim")])], (), self._glyphs)
+        nothing = "no job was ready" if self._once else "it ran no job"
+        return line(width, [*begin, *(parts or [(nothing, "dim")])], (), self._glyphs)
+
+
+def _nothing(at: int) -> View:
+    """Return what a worker that has not begun is like."""
+    return View("", "", 0, at, at, (), (), Counts({}, 0, 0, 0, None), 0, 0, 0, "")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from click.shell_completion import (
     BashComplete,
     FishComplete,
+    ShellComplete,
     ZshComplete,
     add_completion_class,
     get_completion_class,
@@ -65,7 +66,20 @@ complete --no-files --keep-order --command %(prog_name)s --arguments "(%(complet
 """
 
 
-class Bash(BashComplete):
+class _WholeWords(ShellComplete):
+    """Completes `--option=value` as one word, as the shells see it."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[Any]]:
+        """Put back the option that Click takes off."""
+        found = super().get_completions(args, incomplete)
+        option, equals, _ = incomplete.partition("=")
+        if equals and option.startswith("-") and "--" not in args:
+            for item in found:
+                item.value = f"{option}={item.value}"
+        return found
+
+
+class Bash(_WholeWords, BashComplete):
     """Candidates for bash, which takes them as they are and replaces what stands behind the last break."""
 
     source_template = _BASH
@@ -91,7 +105,11 @@ class Bash(BashComplete):
         return f"{item.type},{value}"
 
 
-class Fish(FishComplete):
+class Zsh(_WholeWords, ZshComplete):
+    """Candidates for zsh, which quotes them itself; Click's script serves it well."""
+
+
+class Fish(_WholeWords, FishComplete):
     """Candidates for fish, which quotes them itself."""
 
     source_template = _FISH
@@ -118,7 +136,7 @@ def answer(respond: Callable[..., None], ctx_args: Any, prog_name: str) -> None:
 def _register() -> None:
     add_completion_class(Bash)
     add_completion_class(Fish)
-    add_completion_class(ZshComplete)
+    add_completion_class(Zsh)
 
 
 def _nothing() -> Any:

@@ -99,6 +99,20 @@ class Outlook(NamedTuple):
     next_retry: int | None  #: when the next retry of its queues becomes ready
 
 
+class Requests(NamedTuple):
+    """What people ask of a worker."""
+
+    stopping: str  #: empty, `graceful` or `now`
+    cancels: tuple[tuple[str, float], ...]  #: lease tokens of jobs to stop, and their grace in seconds
+
+
+class Cancelled(NamedTuple):
+    """What `cancel` came to."""
+
+    done: tuple[str, ...]  #: ids of the jobs that are cancelled now
+    asked: tuple[str, ...]  #: ids of running jobs whose workers have been asked
+
+
 class WorkerIdentity(NamedTuple):
     """Which process a worker is; survives the reuse of its pid and a reboot."""
 
@@ -186,6 +200,21 @@ class JobRepository(Protocol):
             WrongState: one of `which.ids` is not dead. Nothing is changed.
         """
 
+    def cancel(self, which: Filter, *, now: int, grace: float) -> Cancelled:
+        """Stop the jobs that it lets through: those that run by their workers, the others at once.
+
+        Without `which.ids`, jobs that have ended are passed over.
+
+        Args:
+            which: exact ids or unique prefixes, or a filter.
+            now: the instant.
+            grace: seconds that a running command has between TERM and KILL.
+
+        Raises:
+            JobNotFound: one of `which.ids` is not there.
+            WrongState: one of `which.ids` is completed or cancelled. Nothing is changed.
+        """
+
     # -- settings ---------------------------------------------------------------------
 
     def settings(self) -> Mapping[str, str]:
@@ -231,6 +260,16 @@ class JobRepository(Protocol):
 
         Returns what `worker stop` asked of it (empty: nothing), or None if the worker is
         no longer registered: others believed it dead, its leases are gone.
+        """
+
+    def requests(self, worker: int) -> Requests:
+        """Return what people ask of a worker; cheap, to be read when it is woken."""
+
+    def ask_to_stop(self, names: Sequence[str], how: str) -> Sequence[Worker]:
+        """Ask the named workers (none: all) to stop, `graceful` or `now`; return them.
+
+        Raises:
+            WorkerNotFound: no worker has one of these names. Nothing is changed.
         """
 
     def leave(self, worker: int) -> None:

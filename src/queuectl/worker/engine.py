@@ -67,7 +67,7 @@ def run_worker(repository: JobRepository, options: WorkerOptions, observer: Obse
             engine.loop()
         finally:
             engine.leave()
-        return 128 + signals.last if engine.stopping == "now" else 0
+        return 128 + engine.stopped_by if engine.stopped_by else 0
 
 
 class Engine:
@@ -75,6 +75,7 @@ class Engine:
 
     def __init__(self, repository: JobRepository, options: WorkerOptions, observer: Observer, signals: Signals) -> None:
         self.stopping = ""  #: empty, `graceful` or `now`
+        self.stopped_by = 0  #: the signal that demanded to stop now
         self._repository = repository
         self._options = options
         self._signals = signals
@@ -84,6 +85,7 @@ class Engine:
         self._hungry = True  # there may be more to claim
         self._claimed = 0
         self._next_due: int | None = None
+        self._called = False  # somebody wants something: work is there, or a request
         self._refused_until = 0.0
         self._trouble = ""
         self._round_at = 0.0
@@ -195,7 +197,7 @@ class Engine:
                 self._signals.drain()
             elif descriptor == self._presence.descriptor:
                 self._presence.drain()
-                self._hungry = True
+                self._hungry = self._called = True
             else:
                 self._runs.notice(descriptor)
 
@@ -223,6 +225,9 @@ class Engine:
             self._next_due = None
             self._hungry = True
         try:
+            if self._called:
+                self._called = False
+                self._heed(clock)
             if clock >= self._round_at:
                 self._round_at = clock + ROUND
                 self._do_the_rounds(clock)
@@ -272,23 +277,39 @@ class Engine:
 
     # -- stopping ---------------------------------------------------------------------
 
+    def _heed(self, clock: float) -> None:
+        """Do what people ask through the store."""
+        requests = self._repository.requests(self._id)
+        if requests.stopping == "graceful" and not self.stopping:
+            self._stop_gracefully(clock)
+        elif requests.stopping == "now" and self.stopping != "now":
+            self._stop_now(GRACE)
+        for token, grace in requests.cancels:
+            self._runs.cancel(token, grace)
+
     def _answer_signals(self, clock: float) -> None:
         while self._heard < min(self._signals.stops, _LEAVE):
             self._heard += 1
             if self._heard == _FINISH:
-                self.stopping = "graceful"
-                if self._options.grace is not None:
-                    self._leave_at = clock + self._options.grace
-                self._tell.say(EventKind.WORKER_STOPPING, message=f"finishing {len(self._runs.tasks)} running jobs")
+                self._stop_gracefully(clock)
             else:
-                self.stopping = "now"
-                grace = GRACE if self._heard == _STOP else 0.0
-                self._leave_at = clock + grace + ROUND if self._heard == _LEAVE else None
-                self._tell.say(EventKind.WORKER_STOPPING, message=f"stopping {len(self._runs.tasks)} running jobs")
-                self._runs.stop_all(grace)
+                self.stopped_by = self._signals.last
+                self._stop_now(GRACE if self._heard == _STOP else 0.0)
+                self._leave_at = clock + ROUND if self._heard == _LEAVE else None
         if self.stopping == "graceful" and self._leave_at is not None and clock >= self._leave_at:
             self._leave_at = None
             self._runs.stop_all(GRACE)
+
+    def _stop_gracefully(self, clock: float) -> None:
+        self.stopping = "graceful"
+        if self._options.grace is not None:
+            self._leave_at = clock + self._options.grace
+        self._tell.say(EventKind.WORKER_STOPPING, message=f"finishing {len(self._runs.tasks)} running jobs")
+
+    def _stop_now(self, grace: float) -> None:
+        self.stopping = "now"
+        self._tell.say(EventKind.WORKER_STOPPING, message=f"stopping {len(self._runs.tasks)} running jobs")
+        self._runs.stop_all(grace)
 
     # -- the others -------------------------------------------------------------------
 
@@ -338,6 +359,7 @@ class Engine:
         self._adopt(everyone=renewing)
         if clock >= self._poll_at and not self._hungry and not self.stopping:
             self._poll_at = clock + POLL
+            self._called = True
             self._look_out()
 
     def _renew(self, clock: float) -> None:
@@ -351,6 +373,7 @@ class Engine:
         """Take over what dead workers left."""
         found = self._rescue.find(everyone=everyone, only_ended=self._options.once, lease_seconds=self._settings.lease)
         for lease, record in found:
+            self._called = True  # there may be a request that the dead one did not see
             if self._runs.adopt(lease, record):
                 self._tell.say(EventKind.JOB_ADOPTED, lease.job)
 

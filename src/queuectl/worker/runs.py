@@ -199,6 +199,13 @@ class Runs:
         else:
             task.stop = Stop(task.stop.cause, min(task.stop.kill_at, kill_at))
 
+    def cancel(self, token: str, grace: float) -> None:
+        """Stop the run under this token because a person does not want it any more."""
+        for task in list(self.tasks.values()):
+            if task.lease.token == token and (task.stop is None or task.stop.cause != "cancel"):
+                task.stop = None  # this reason comes before any other
+                self.stop(task, "cancel", grace)
+
     def stop_all(self, grace: float) -> None:
         """Stop every run because the worker stops."""
         for task in list(self.tasks.values()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from queuectl.model import Bury, Cancel, Complete, Retry
+from queuectl.model import Bury, Cancel, Complete, Retry, Return
 from queuectl.repository import base
 from queuectl.repository.sqlite.connection import Connection
 from queuectl.repository.sqlite.rows import COLUMNS, job_of, marks
@@ -52,6 +52,7 @@ _FROM_QUEUE = """
     )
 """
 
+_UNWANTED = "SELECT 1 FROM jobs WHERE seq = ? AND state = 'processing' AND cancel_grace IS NOT NULL"
 _HELD = "WHERE seq = :seq AND state = 'processing' AND lease_token = :token"
 _LET_GO = "worker_id = NULL, lease_token = NULL, lease_expires_at = NULL, record = NULL, cancel_grace = NULL"
 _ENDED = """
@@ -150,6 +151,8 @@ def claim_source(queues: int) -> str:
 def _settle(db: sqlite3.Connection, settlement: base.Settlement) -> bool:
     """Write one outcome under its token; say whether the lease still held."""
     verdict, execution = settlement.verdict, settlement.execution
+    if isinstance(verdict, (Retry, Return)) and db.execute(_UNWANTED, (settlement.seq,)).fetchone():
+        verdict = Cancel("cancelled")  # asked for while the run was ending
     values: dict[str, Any] = execution._asdict() | {
         "seq": settlement.seq,
         "token": settlement.token,

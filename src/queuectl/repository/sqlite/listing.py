@@ -42,7 +42,7 @@ class Listing(Connection):
         """Return the newest jobs in the order of enqueueing; see `JobRepository.list`."""
         if not limit:
             return base.Listing(self._stream(which), 0)
-        places, where, values = _condition(which)
+        places, where, values = condition(which)
         with self._reading() as db:
             first, older = _cut(db, which, limit)
             where += f" AND place IN ({marks(places)})" if places else ""
@@ -51,7 +51,7 @@ class Listing(Connection):
         return base.Listing(map(job_of, rows), older)
 
     def _stream(self, which: base.Filter) -> Iterator[Job]:
-        places, where, values = _condition(which)
+        places, where, values = condition(which)
         # Rows of one place stand in the index in the right order; those of several would be
         # sorted as a whole first, so they are picked out on a walk through the table.
         where += f" AND {'' if len(places) == 1 else '+'}place IN ({marks(places)})" if places else ""
@@ -122,7 +122,7 @@ def after(prefix: str) -> str:
     return prefix + "\U0010ffff"
 
 
-def _condition(which: base.Filter) -> tuple[tuple[str, ...], str, tuple[Any, ...]]:
+def condition(which: base.Filter) -> tuple[tuple[str, ...], str, tuple[Any, ...]]:
     """Turn a filter into the places to look at (none: all), and SQL with values for the rest."""
     clauses: list[str] = ["1"]
     values: list[Any] = []
@@ -144,7 +144,7 @@ def _condition(which: base.Filter) -> tuple[tuple[str, ...], str, tuple[Any, ...
 
 def _cut(db: sqlite3.Connection, which: base.Filter, limit: int) -> tuple[int, int]:
     """Find the seq from which on `limit` jobs are left, and how many stand before it."""
-    places, where, values = _condition(which)
+    places, where, values = condition(which)
     newest: list[int] = []
     for place in places or (None,):
         here = "" if place is None else "AND place = ?"

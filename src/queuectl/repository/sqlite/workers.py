@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from queuectl import errors
 from queuectl.repository import base
 from queuectl.repository.sqlite.claim import lease_of
 from queuectl.repository.sqlite.connection import Connection
@@ -51,6 +52,33 @@ class Workers(Connection):
                 (now + int(lease_seconds * 1000), worker),
             )
             return str(row[0])
+
+    def requests(self, worker: int) -> base.Requests:
+        """Return what people ask of a worker; see `JobRepository.requests`."""
+        with self._reading() as db:
+            row = db.execute("SELECT stopping FROM workers WHERE id = ?", (worker,)).fetchone()
+            cancels = db.execute(
+                "SELECT lease_token, cancel_grace FROM jobs INDEXED BY jobs_leased"
+                " WHERE state = 'processing' AND worker_id = ? AND cancel_grace IS NOT NULL",
+                (worker,),
+            ).fetchall()
+        return base.Requests(row[0] if row else "", tuple(cancels))
+
+    def ask_to_stop(self, names: Sequence[str], how: str) -> Sequence[base.Worker]:
+        """Ask workers to stop; see `JobRepository.ask_to_stop`."""
+        found = [worker for worker in self.workers() if not names or worker.identity.name in names]
+        missing = set(names) - {worker.identity.name for worker in found}
+        if missing:
+            raise errors.WorkerNotFound(
+                f"there is no worker {min(missing)!r}", hint="queuectl worker list shows the workers"
+            )
+        with self._writing() as db:
+            # `now` is not taken back by a later `graceful`.
+            db.executemany(
+                "UPDATE workers SET stopping = ? WHERE id = ? AND stopping <> 'now'",
+                [(how, worker.id) for worker in found],
+            )
+        return found
 
     def leave(self, worker: int) -> None:
         """Remove a worker that holds no job any more."""
