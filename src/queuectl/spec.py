@@ -98,7 +98,7 @@ def iter_json_lines(lines: Iterable[str], *, now: int, source: str = "") -> Iter
         try:
             value, end = decode(text)
             if end != len(text):
-                raise json.JSONDecodeError("Extra data", text, end)
+                _DECODER.decode(text)  # raises, and says where the extra data begins
             spec = parse_spec(value, now=now)
         except (InvalidInput, ValueError, RecursionError) as error:
             indent = len(line) - len(line.lstrip())

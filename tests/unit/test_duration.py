@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from hypothesis import assume, given
@@ -25,11 +25,20 @@ from tests.strategies import instants, nows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+T = TypeVar("T")
+
 NOW = parse_rfc3339("2026-11-24T13:18:05.120Z")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Text that looks like a time or a duration more often than chance would have it.
 timelike = st.text("0123456789-:.+ TtZzdhms", max_size=40) | st.text()
+
+
+def _result(parse: Callable[[], T]) -> T | InvalidInput:
+    try:
+        return parse()
+    except InvalidInput as error:
+        return error
 
 
 @pytest.fixture
@@ -71,7 +80,26 @@ def test_a_duration_means_seconds(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "s", "-1", "-5m", "+5", "10 0", "1 0m", "5x", "1h1h", "5m2h", "1e3", "nan", "inf", "none", "٣s", ".5s", "5.s"],
+    [
+        "",
+        " ",
+        "s",
+        "-1",
+        "-5m",
+        "+5",
+        "10 0",
+        "1 0m",
+        "5x",
+        "1h1h",
+        "5m2h",
+        "1e3",
+        "nan",
+        "inf",
+        "none",
+        "٣s",
+        ".5s",
+        "5.s",
+    ],
 )
 def test_what_is_no_duration_is_refused_with_the_way_out(text: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(repr(text))) as caught:
@@ -88,10 +116,9 @@ def test_a_duration_of_more_than_a_hundred_years_is_refused(text: str) -> None:
 
 @given(timelike)
 def test_any_text_is_a_duration_in_range_or_invalid(text: str) -> None:
-    try:
-        seconds = parse_duration(text)
-    except InvalidInput as error:
-        assert error.hint  # noqa: PT017 - either is right, neither may be anything else
+    seconds = _result(lambda: parse_duration(text))
+    if isinstance(seconds, InvalidInput):
+        assert seconds.hint
     else:
         assert 0 <= seconds <= MAX_DURATION
 
@@ -134,7 +161,8 @@ def test_a_duration_is_shown_short(seconds: float, text: str) -> None:
 
 @given(st.floats(0, MAX_DURATION))
 def test_a_shown_duration_is_near_the_true_one(seconds: float) -> None:
-    assert parse_duration(format_duration(seconds)) == pytest.approx(seconds, rel=0.05, abs=0.0005)
+    half_a_step = 0.0005 if seconds < 0.0995 else 0.05
+    assert parse_duration(format_duration(seconds)) == pytest.approx(seconds, rel=0.05, abs=half_a_step * 1.001)
 
 
 @given(st.floats(0, MAX_DURATION))
@@ -249,10 +277,9 @@ def test_what_is_no_instant_is_refused_with_the_way_out(text: str) -> None:
 @given(timelike, instants)
 def test_any_text_is_an_instant_in_range_or_invalid(text: str, now: int) -> None:
     for parse in (parse_rfc3339, lambda text: parse_time(text, now)):
-        try:
-            instant = parse(text)
-        except InvalidInput as error:
-            assert error.hint  # noqa: PT017 - either is right, neither may be anything else
+        instant = _result(lambda: parse(text))
+        if isinstance(instant, InvalidInput):
+            assert instant.hint
         else:
             assert 0 <= instant <= MAX_INSTANT
 

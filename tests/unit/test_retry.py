@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -149,7 +150,7 @@ def test_a_verdict_keeps_to_the_lifecycle_and_the_calendar(
 ) -> None:
     verdict = policy.judge(tried, execution, now=now, luck=chance)
     path = (JobState.PROCESSING, *path_of(verdict))
-    assert set(zip(path, path[1:], strict=False)) <= TRANSITIONS
+    assert set(pairwise(path)) <= TRANSITIONS
     if isinstance(verdict, Retry):
         assert now <= verdict.next_run_at <= MAX_INSTANT
 
@@ -163,9 +164,7 @@ def test_success_and_nothing_else_completes_a_job(
 
 
 @given(policies, st.integers(0, 50), instants)
-def test_a_job_that_always_fails_is_tried_as_often_as_its_policy_says(
-    policy: RetryPolicy, most: int, now: int
-) -> None:
+def test_a_job_that_always_fails_is_tried_as_often_as_its_policy_says(policy: RetryPolicy, most: int, now: int) -> None:
     limited = policy._replace(max_retries=most)
     tried = 1
     while isinstance(limited.judge(tried, _failed(), now=now), Retry):

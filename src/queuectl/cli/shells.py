@@ -96,17 +96,27 @@ class Bash(_WholeWords, BashComplete):
     def format_completion(self, item: CompletionItem[Any]) -> str:
         """Quote a candidate, without the part that bash leaves on the line."""
         value = str(item.value)
-        if item.type == "plain" and self._typed[:1] not in {"'", '"'}:
-            value = re.sub(r"([^\w@%+=:,./~^-])", r"\\\1", value)
-            breaks = environment().get("COMP_WORDBREAKS", "")
-            kept = max((self._typed.rfind(char) + 1 for char in ":=@" if char in breaks), default=0)
-            if value.startswith(self._typed[:kept]):
-                value = value[kept:]
-        return f"{item.type},{value}"
+        if item.type != "plain":
+            return f"{item.type},{value}"
+        if self._typed.startswith("'"):
+            return "plain," + value.replace("'", r"'\''")
+        if self._typed.startswith('"'):
+            # Nothing keeps an exclamation mark from the history there: better no candidate.
+            return "none," if "!" in value else "plain," + re.sub(r'([$`"\\])', r"\\\1", value)
+        value = re.sub(r"([^\w@%+=:,./^-])", r"\\\1", value)
+        breaks = environment().get("COMP_WORDBREAKS", "")
+        kept = max((self._typed.rfind(char) + 1 for char in ":=@" if char in breaks), default=0)
+        return "plain," + (value[kept:] if value.startswith(self._typed[:kept]) else value)
 
 
 class Zsh(_WholeWords, ZshComplete):
     """Candidates for zsh, which quotes them itself; Click's script serves it well."""
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        """Keep backslashes from a function of zsh that reads descriptions, and takes them for escapes."""
+        if item.help:
+            item.value = str(item.value).replace("\\", r"\\")
+        return super().format_completion(item)
 
 
 class Fish(_WholeWords, FishComplete):

@@ -96,6 +96,7 @@ def _retry_each(db: sqlite3.Connection, ids: Sequence[str], now: int) -> Sequenc
 
 
 def _retry_all(db: sqlite3.Connection, which: Filter, now: int) -> Sequence[str]:
-    _, where, values = condition(which)
-    rows = db.execute(f"{_RETRY} AND {where} RETURNING seq, id", (now, now, *values)).fetchall()
+    places, where, values = condition(which)
+    where += f" AND place IN ({marks(places)})" if places else ""
+    rows = db.execute(f"{_RETRY} AND {where} RETURNING seq, id", (now, now, *values, *places)).fetchall()
     return [job_id for _, job_id in sorted(rows)]

@@ -110,9 +110,12 @@ class Claiming(Connection):
                 tuple(queues),
             ).fetchone()
             (ready,) = db.execute(
-                f"SELECT EXISTS (SELECT 1 FROM counts WHERE place = 'ready' AND jobs > 0 {mine})", tuple(queues)
+                f"SELECT EXISTS (SELECT 1 FROM counts WHERE place = 'ready' AND jobs > 0 {mine})"
+                " OR EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_due"
+                f" WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ? {mine})",
+                (*queues, now, *queues),
             ).fetchone()
-        return base.Outlook(bool(ready) or (due is not None and due <= now), due, retry)
+        return base.Outlook(bool(ready), due, retry)
 
     def upcoming_retries(self, *, limit: int) -> Sequence[Job]:
         """Return the jobs whose retry comes next, soonest first."""

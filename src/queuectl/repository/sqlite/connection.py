@@ -145,6 +145,8 @@ class Connection:
             self._migrate()
         with self._translated():
             self._db.execute("PRAGMA synchronous = FULL")
+            # SQLite's own lower() knows ASCII only.
+            self._db.create_function("casefold", 1, str.casefold, deterministic=True)
 
     def _migrate(self) -> None:
         """Bring the schema up to date; any number of first commands may do so at once."""

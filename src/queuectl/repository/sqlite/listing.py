@@ -23,11 +23,12 @@ _PLACES = {
 #: Ids that the message about an ambiguous prefix names.
 _NAMED = 3
 
+#: With min(), the columns beside it are those of the row that has the minimum.
 _DUE = """
-    SELECT count(*), coalesce(sum(attempts > 0), 0) FROM jobs INDEXED BY jobs_due
+    SELECT count(*), coalesce(sum(attempts > 0), 0), min(seq), next_run_at FROM jobs INDEXED BY jobs_due
     WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ?
 """
-_OLDEST = "SELECT next_run_at FROM jobs INDEXED BY jobs_place WHERE place = 'ready' ORDER BY seq LIMIT 1"
+_OLDEST = "SELECT seq, next_run_at FROM jobs INDEXED BY jobs_place WHERE place = 'ready' ORDER BY seq LIMIT 1"
 
 
 class Listing(Connection):
@@ -75,14 +76,13 @@ class Listing(Connection):
         """Count the jobs by where they stand; see `JobRepository.counts`."""
         with self._reading() as db:
             places = dict(db.execute("SELECT place, sum(jobs) FROM counts GROUP BY place"))
-            due, due_retries = db.execute(_DUE, (now,)).fetchone()
-            oldest = db.execute(_OLDEST).fetchone()
+            due, due_retries, *first_due = db.execute(_DUE, (now,)).fetchone()
+            first_ready = db.execute(_OLDEST).fetchall()
         ready, scheduled, retrying = (places.get(place, 0) for place in _PLACES[JobState.PENDING])
         states = {state: places.get(str(state), 0) for state in JobState}
         states[JobState.PENDING] = ready + scheduled + retrying
-        return base.Counts(
-            states, ready + due, scheduled - (due - due_retries), retrying - due_retries, oldest[0] if oldest else None
-        )
+        (_, since) = min([*first_ready, *([tuple(first_due)] if due else [])], default=(0, None))
+        return base.Counts(states, ready + due, scheduled - (due - due_retries), retrying - due_retries, since)
 
     def complete_ids(self, prefix: str, *, states: Sequence[JobState] = (), limit: int = 100) -> Sequence[Job]:
         """Return the newest jobs whose id starts so; see `JobRepository.complete_ids`."""
@@ -137,8 +137,8 @@ def condition(which: base.Filter) -> tuple[tuple[str, ...], str, tuple[Any, ...]
         clauses.append("seq IN (SELECT seq FROM tags WHERE tag = ?)")
         values.append(tag)
     if which.search:
-        clauses.append("(instr(lower(id), lower(?)) OR instr(lower(command), lower(?)))")
-        values += [which.search, which.search]
+        clauses.append("(instr(casefold(id), ?) OR instr(casefold(command), ?))")
+        values += [which.search.casefold()] * 2
     return tuple(dict.fromkeys(places)), " AND ".join(clauses), tuple(values)
 
 

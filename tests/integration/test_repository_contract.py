@@ -1,0 +1,984 @@
+"""What every storage engine keeps, said through the protocol alone: no SQL here.
+
+A second engine comes under this suite by one more entry in `ENGINES`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from queuectl import errors
+from queuectl.model import Bury, Cancel, Complete, Execution, JobSpec, JobState, Outcome, Retry, Return, Verdict
+from queuectl.repository import open_repository
+from queuectl.repository.base import (
+    EVERY,
+    Enqueued,
+    Filter,
+    IfExists,
+    JobRepository,
+    Lease,
+    Settlement,
+    Turn,
+    WorkerIdentity,
+)
+from tests import strategies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from queuectl.model import Job
+
+NOW = 1_800_000_000_000
+SECOND = 1000
+HOUR = 3_600_000
+LEASE = 60.0
+WORKER = WorkerIdentity("w1", "host", "boot", "ns", 4711, 99, 2, (), "p1")
+OTHER = WORKER._replace(name="w2", pid=4712, presence="p2")
+
+
+def _sqlite(directory: Path) -> str:
+    return str(directory / "queue.db")
+
+
+#: For each engine, how to make an empty store and tell its URL.
+ENGINES: dict[str, Callable[[Path], str]] = {"sqlite": _sqlite}
+
+
+@pytest.fixture(params=ENGINES.values(), ids=ENGINES.keys())
+def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], JobRepository]]:
+    """Open the same store once more with each call, as another process would."""
+    url = request.param(tmp_path)
+    opened: list[JobRepository] = []
+
+    def once_more() -> JobRepository:
+        opened.append(open_repository(url))
+        return opened[-1]
+
+    yield once_more
+    for repository in opened:
+        repository.close()
+
+
+@pytest.fixture
+def repository(connect: Callable[[], JobRepository]) -> JobRepository:
+    return connect()
+
+
+@pytest.fixture
+def worker(repository: JobRepository) -> int:
+    return repository.join(WORKER, now=NOW, ticks=1.0)
+
+
+def _enqueue(repository: JobRepository, *ids: str, now: int = NOW, **fields: Any) -> None:
+    repository.enqueue([JobSpec("true", id=name, **fields) for name in ids], now=now)
+
+
+def _ids(jobs: Iterator[Job] | Sequence[Job]) -> list[str]:
+    return [job.id for job in jobs]
+
+
+def _listed(repository: JobRepository, which: Filter = EVERY, *, limit: int = 0) -> list[str]:
+    return _ids(repository.list(which, limit=limit).jobs)
+
+
+def _claim(  # noqa: PLR0913 - as many facts as a turn has
+    repository: JobRepository,
+    worker: int,
+    *,
+    slots: int = 1,
+    queues: Sequence[str] = (),
+    now: int = NOW,
+    settlements: Sequence[Settlement] = (),
+) -> Turn:
+    return repository.turn(settlements, worker=worker, slots=slots, queues=queues, now=now, lease_seconds=LEASE)
+
+
+def _lease(repository: JobRepository, worker: int, *, now: int = NOW) -> Lease:
+    (lease,) = _claim(repository, worker, now=now).leases
+    return lease
+
+
+def _ended(verdict: Verdict, *, at: int = NOW + SECOND, exit_code: int | None = None) -> Execution:
+    code = (0 if isinstance(verdict, Complete) else 1) if exit_code is None else exit_code
+    error = f"exit code {code}" if code else None
+    if isinstance(verdict, Return):
+        return Execution(Outcome.RETURNED, None, None, None, at, None)
+    if isinstance(verdict, Cancel):
+        return Execution(Outcome.CANCELLED, 143, verdict.reason, NOW + 10, at, 0.99)
+    return Execution(Outcome.EXITED, code, error, NOW + 10, at, 0.99)
+
+
+def _settle(
+    repository: JobRepository, worker: int, lease: Lease, verdict: Verdict, *, at: int = NOW + SECOND
+) -> frozenset[str]:
+    settlement = Settlement(lease.job.seq, lease.token, _ended(verdict, at=at), verdict)
+    return _claim(repository, worker, slots=0, now=at, settlements=[settlement]).refused
+
+
+def _dead(repository: JobRepository, worker: int, *ids: str, **fields: Any) -> None:
+    for name in ids:
+        _enqueue(repository, name, priority=1000, **fields)
+        _settle(repository, worker, _lease(repository, worker), Bury("exit code 1"))
+
+
+def _path(repository: JobRepository, job: Job | str) -> list[JobState]:
+    found = repository.get(job) if isinstance(job, str) else job
+    return [step.state for step in repository.history(found)]
+
+
+class TestEnqueue:
+    def test_a_job_comes_back_as_it_was_specified(self, repository: JobRepository) -> None:
+        spec = JobSpec(
+            "echo 'ü\n'", "a", 7, 1.5, -2, NOW + HOUR, 90.5, "mail", "/tmp x", {"K": "v", "Ö": ""}, ("t1", "t2"), "key"
+        )
+        assert repository.enqueue([spec], now=NOW) == [Enqueued("a", "created")]
+        job = repository.get("a")
+        assert JobSpec(*[getattr(job, {"run_at": "next_run_at"}.get(field, field)) for field in JobSpec._fields]) == spec
+        assert (job.state, job.attempts, job.created_at, job.updated_at) == (JobState.PENDING, 0, NOW, NOW)
+        assert (job.started_at, job.finished_at, job.duration_seconds) == (None, None, None)
+        assert (job.exit_code, job.error, job.worker) == (None, None, None)
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+    @given(spec=strategies.job_specs)
+    def test_any_valid_specification_comes_back_unharmed(self, repository: JobRepository, spec: JobSpec) -> None:
+        (made,) = repository.enqueue([spec], now=NOW, if_exists=IfExists.REPLACE)
+        job = repository.get(made.id)
+        for field in set(JobSpec._fields) - {"id", "run_at", "max_retries"}:
+            assert getattr(job, field) == getattr(spec, field), field
+        assert job.next_run_at == (NOW if spec.run_at is None else spec.run_at)
+
+    def test_an_id_is_made_up_for_a_job_without_one(self, repository: JobRepository) -> None:
+        made = repository.enqueue([JobSpec("true")] * 500, now=NOW)
+        assert len({one.id for one in made}) == 500
+        assert [one.id for one in made] == _listed(repository)
+
+    def test_a_job_without_a_time_may_run_from_now_on(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a")
+        assert repository.get("a").next_run_at == NOW
+
+    def test_nothing_at_all_is_a_call_that_stores_nothing(self, repository: JobRepository) -> None:
+        assert list(repository.enqueue([], now=NOW)) == []
+        assert _listed(repository) == []
+
+    @pytest.mark.parametrize("if_exists", IfExists)
+    def test_a_call_that_breaks_in_the_middle_stores_nothing(
+        self, repository: JobRepository, if_exists: IfExists
+    ) -> None:
+        _enqueue(repository, "old", tags=("kept",))
+
+        def specs() -> Iterator[JobSpec]:
+            yield JobSpec("true", id="a", tags=("t",))
+            yield JobSpec("false", id="old")
+            raise errors.InvalidInput("line 3 is bad")
+
+        with pytest.raises(errors.QueuectlError):
+            repository.enqueue(specs(), now=NOW + 1, if_exists=if_exists)
+        assert _listed(repository) == ["old"]
+        assert repository.get("old").command == "true"
+        assert _listed(repository, Filter(tags=("t",))) == []
+        assert _listed(repository, Filter(tags=("kept",))) == ["old"]
+        assert repository.counts(now=NOW).ready == 1
+
+    def test_an_id_in_the_store_refuses_the_whole_call(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a")
+        with pytest.raises(errors.JobExists, match=r"'a' exists already \(pending\)") as caught:
+            _enqueue(repository, "b", "a", "c")
+        assert caught.value.hint
+        assert _listed(repository) == ["a"]
+        assert repository.counts(now=NOW).ready == 1
+
+    def test_an_id_twice_in_a_call_is_named_as_such(self, repository: JobRepository) -> None:
+        with pytest.raises(errors.JobExists, match="'b' stands twice"):
+            _enqueue(repository, "a", "b", "c", "b")
+        assert _listed(repository) == []
+
+    @pytest.mark.parametrize("verdict", [Complete(), Bury("no"), Cancel("no")], ids=lambda verdict: verdict.state)
+    def test_the_id_of_a_job_that_has_ended_stays_taken(
+        self, repository: JobRepository, worker: int, verdict: Verdict
+    ) -> None:
+        _enqueue(repository, "a")
+        _settle(repository, worker, _lease(repository, worker), verdict)
+        with pytest.raises(errors.JobExists, match=str(verdict.state)):
+            _enqueue(repository, "a")
+
+    def test_settings_of_the_moment_become_the_jobs_own(self, repository: JobRepository) -> None:
+        _enqueue(repository, "before")
+        repository.set_setting("max-retries", "9")
+        repository.set_setting("timeout", "2m")
+        _enqueue(repository, "after")
+        _enqueue(repository, "own", max_retries=0, timeout=1.0)
+        found = [(job.max_retries, job.timeout) for job in repository.list().jobs]
+        assert found == [(3, None), (9, 120.0), (0, 1.0)]
+
+
+class TestIfExists:
+    def test_skip_leaves_the_job_that_is_there(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a")
+        specs = [JobSpec("false", id="a"), JobSpec("false", id="b"), JobSpec("false", id="b")]
+        done = repository.enqueue(specs, now=NOW + 1, if_exists=IfExists.SKIP)
+        assert list(done) == [Enqueued("a", "skipped"), Enqueued("b", "created"), Enqueued("b", "skipped")]
+        assert [job.command for job in repository.list().jobs] == ["true", "false"]
+        assert repository.counts(now=NOW).ready == 2
+
+    def test_replace_puts_the_new_specification_in_its_place(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a", tags=("old",), env={"A": "1"}, unique_key="k")
+        _enqueue(repository, "b")
+        new = JobSpec("false", id="a", priority=4, tags=("new",), queue="mail", run_at=NOW + HOUR)
+        assert list(repository.enqueue([new], now=NOW + 1, if_exists=IfExists.REPLACE)) == [Enqueued("a", "replaced")]
+        job = repository.get("a")
+        assert (job.command, job.priority, job.tags, job.env, job.queue) == ("false", 4, ("new",), {}, "mail")
+        assert (job.state, job.attempts, job.next_run_at, job.unique_key) == (JobState.PENDING, 0, NOW + HOUR, None)
+        assert (job.error, job.exit_code, job.finished_at) == (None, None, None)
+        assert _listed(repository, Filter(tags=("old",))) == []
+        assert _listed(repository, Filter(tags=("new",))) == ["a"]
+        assert _listed(repository) == ["a", "b"]
+        counts = repository.counts(now=NOW)
+        assert (counts.ready, counts.scheduled, counts.states[JobState.DEAD]) == (1, 1, 0)
+
+    def test_replace_is_a_step_of_the_history(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a")
+        repository.enqueue([JobSpec("false", id="a")], now=NOW + HOUR, if_exists=IfExists.REPLACE)
+        step = repository.history(repository.get("a"))[-1]
+        assert (step.from_state, step.state, step.at, step.reason) == (
+            JobState.DEAD,
+            JobState.PENDING,
+            NOW + HOUR,
+            "replaced",
+        )
+
+    def test_replace_refuses_a_running_job_and_the_whole_call(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        with pytest.raises(errors.WrongState, match="'a' is processing"):
+            repository.enqueue(
+                [JobSpec("false", id="b"), JobSpec("false", id="a")], now=NOW, if_exists=IfExists.REPLACE
+            )
+        assert _listed(repository) == ["a"]
+        assert _settle(repository, worker, lease, Complete()) == frozenset()
+
+    def test_replace_of_a_delayed_job_makes_it_ready_if_the_new_one_is(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", run_at=NOW + HOUR)
+        repository.enqueue([JobSpec("true", id="a")], now=NOW, if_exists=IfExists.REPLACE)
+        assert repository.counts(now=NOW)[1:4] == (1, 0, 0)
+
+    @pytest.mark.parametrize(("if_exists", "command"), [(IfExists.SKIP, "true"), (IfExists.REPLACE, "false")])
+    def test_a_taken_unique_key_means_the_job_that_has_it(
+        self, repository: JobRepository, if_exists: IfExists, command: str
+    ) -> None:
+        _enqueue(repository, "a", unique_key="k")
+        (done,) = repository.enqueue([JobSpec("false", id="b", unique_key="k")], now=NOW, if_exists=if_exists)
+        assert done.id == "a"
+        assert [(job.id, job.command) for job in repository.list().jobs] == [("a", command)]
+
+    def test_replace_cannot_take_the_key_of_a_third_job(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", unique_key="k")
+        _enqueue(repository, "b")
+        with pytest.raises(errors.UniqueKeyTaken):
+            repository.enqueue([JobSpec("false", id="b", unique_key="k")], now=NOW, if_exists=IfExists.REPLACE)
+        assert repository.get("b").command == "true"
+
+
+class TestUniqueKey:
+    def test_two_waiting_jobs_cannot_share_one(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", unique_key="k")
+        with pytest.raises(errors.UniqueKeyTaken, match="'k'") as caught:
+            repository.enqueue([JobSpec("true", id="b"), JobSpec("true", unique_key="k")], now=NOW)
+        assert caught.value.hint
+        assert _listed(repository) == ["a"]
+
+    def test_twice_in_one_call_is_refused(self, repository: JobRepository) -> None:
+        with pytest.raises(errors.UniqueKeyTaken):
+            _enqueue(repository, "a", "b", unique_key="k")
+        assert _listed(repository) == []
+
+    def test_a_running_job_keeps_it(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", unique_key="k")
+        _lease(repository, worker)
+        with pytest.raises(errors.UniqueKeyTaken):
+            _enqueue(repository, "b", unique_key="k")
+
+    @pytest.mark.parametrize("verdict", [Complete(), Bury("no"), Cancel("no")], ids=lambda verdict: verdict.state)
+    def test_a_job_that_has_ended_gives_it_back(
+        self, repository: JobRepository, worker: int, verdict: Verdict
+    ) -> None:
+        _enqueue(repository, "a", unique_key="k")
+        _settle(repository, worker, _lease(repository, worker), verdict)
+        _enqueue(repository, "b", unique_key="k")
+        assert _listed(repository) == ["a", "b"]
+
+    def test_a_job_between_two_attempts_keeps_it(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", unique_key="k")
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
+        with pytest.raises(errors.UniqueKeyTaken):
+            _enqueue(repository, "b", unique_key="k")
+
+
+class TestLookUp:
+    def test_an_unknown_id_is_not_found(self, repository: JobRepository) -> None:
+        _enqueue(repository, "abc")
+        for reference in ("x", "abcd", "", "%", "ab_", "ABC"):
+            with pytest.raises(errors.JobNotFound) as caught:
+                repository.get(reference)
+            assert caught.value.hint
+
+    def test_a_unique_prefix_is_enough(self, repository: JobRepository) -> None:
+        _enqueue(repository, "abc", "abd", "b%_", "ü-1")
+        assert _ids([repository.get(prefix) for prefix in ("abc", "b", "b%", "ü")]) == ["abc", "b%_", "b%_", "ü-1"]
+
+    def test_an_exact_match_wins_over_longer_ids(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a1", "a", "a12")
+        assert _ids([repository.get("a"), repository.get("a1")]) == ["a", "a1"]
+
+    def test_an_ambiguous_prefix_names_some_candidates(self, repository: JobRepository) -> None:
+        _enqueue(repository, *(f"job-{letter}" for letter in "abcde"))
+        with pytest.raises(errors.AmbiguousId, match="'job-' fits several jobs: job-a, job-b, job-c, …"):
+            repository.get("job-")
+
+    def test_ids_complete_from_their_prefix_newest_first(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "b1", "a1", "a2", "a3", "A4")
+        _settle(repository, worker, _lease(repository, worker), Complete())
+        assert _ids(repository.complete_ids("a")) == ["a3", "a2", "a1"]
+        assert _ids(repository.complete_ids("a", limit=2)) == ["a3", "a2"]
+        assert _ids(repository.complete_ids("")) == ["A4", "a3", "a2", "a1", "b1"]
+        assert _ids(repository.complete_ids("", states=[JobState.COMPLETED, JobState.DEAD])) == ["b1"]
+        assert _ids(repository.complete_ids("a", states=[JobState.COMPLETED])) == []
+        assert _ids(repository.complete_ids("x")) == []
+
+
+class TestList:
+    def test_jobs_come_in_the_order_of_enqueueing(self, repository: JobRepository) -> None:
+        _enqueue(repository, "z", "a", "m", priority=1)
+        _enqueue(repository, "b", priority=9)
+        assert _listed(repository) == ["z", "a", "m", "b"]
+
+    @pytest.mark.parametrize(
+        ("limit", "shown", "older"),
+        [(0, "abcde", 0), (1, "e", 4), (2, "de", 3), (5, "abcde", 0), (6, "abcde", 0)],
+    )
+    def test_a_limit_keeps_the_newest_and_counts_the_rest(
+        self, repository: JobRepository, limit: int, shown: str, older: int
+    ) -> None:
+        _enqueue(repository, *"abcde")
+        listing = repository.list(limit=limit)
+        assert (_ids(listing.jobs), listing.older) == (list(shown), older)
+
+    def test_a_store_without_jobs_lists_nothing(self, repository: JobRepository) -> None:
+        for limit in (0, 5):
+            listing = repository.list(limit=limit)
+            assert (list(listing.jobs), listing.older) == ([], 0)
+
+    @pytest.fixture
+    def mixed(self, repository: JobRepository, worker: int) -> JobRepository:
+        """Hold a job in each place: a completed, b dead, c cancelled, d retrying, e running, f scheduled, g ready."""
+        verdicts = [Complete(), Bury("no"), Cancel("no"), Retry(NOW + HOUR, "no")]
+        for name, verdict in zip("abcd", verdicts, strict=True):
+            _enqueue(repository, name, tags=("odd", name) if name in "ac" else ("even",))
+            _settle(repository, worker, _lease(repository, worker), verdict)
+        _enqueue(repository, "e", queue="mail", tags=("odd",))
+        _lease(repository, worker)
+        _enqueue(repository, "f", run_at=NOW + HOUR, queue="mail")
+        repository.enqueue([JobSpec("echo 100% Ärger_", id="g")], now=NOW)
+        return repository
+
+    @pytest.mark.parametrize(
+        ("which", "shown"),
+        [
+            (Filter(states=(JobState.COMPLETED,)), "a"),
+            (Filter(states=(JobState.DEAD,)), "b"),
+            (Filter(states=(JobState.CANCELLED,)), "c"),
+            (Filter(states=(JobState.PROCESSING,)), "e"),
+            (Filter(states=(JobState.PENDING,)), "dfg"),
+            (Filter(states=(JobState.FAILED,)), "d"),
+            (Filter(states=(JobState.FAILED, JobState.PENDING, JobState.DEAD)), "bdfg"),
+            (Filter(retrying=True), "d"),
+            (Filter(retrying=True, states=(JobState.PENDING,)), "d"),
+            (Filter(queues=("mail",)), "ef"),
+            (Filter(queues=("mail", "default"), states=(JobState.PENDING, JobState.PROCESSING)), "defg"),
+            (Filter(queues=("none",)), ""),
+            (Filter(tags=("odd",)), "ace"),
+            (Filter(tags=("odd", "a")), "a"),
+            (Filter(tags=("odd",), states=(JobState.CANCELLED, JobState.PROCESSING)), "ce"),
+            (Filter(ids=("a", "g", "nobody")), "ag"),
+            (Filter(search="ECHO"), "g"),
+            (Filter(search="100% ä"), "g"),
+            (Filter(search="ÄRGER"), "g"),
+            (Filter(search="%"), "g"),
+            (Filter(search="r_"), "g"),
+            (Filter(search="t_ue"), ""),
+            (Filter(search="TRUE", tags=("even",)), "bd"),
+            (Filter(search="F"), "f"),
+        ],
+        ids=str,
+    )
+    def test_every_part_of_a_filter_restricts(self, mixed: JobRepository, which: Filter, shown: str) -> None:
+        assert _listed(mixed, which) == list(shown)
+        for limit in (1, 2, 3, 100):
+            listing = mixed.list(which, limit=limit)
+            assert (_ids(listing.jobs), listing.older) == (list(shown[-limit:]), max(0, len(shown) - limit))
+
+    def test_a_listing_is_one_snapshot(self, repository: JobRepository, connect: Callable[[], JobRepository]) -> None:
+        _enqueue(repository, *"abc")
+        jobs = repository.list().jobs
+        assert next(jobs).id == "a"
+        _enqueue(connect(), "d")
+        assert _ids(jobs) == ["b", "c"]
+
+    def test_a_listing_left_unread_stands_in_nobodys_way(self, repository: JobRepository) -> None:
+        _enqueue(repository, *"abc")
+        jobs = repository.list().jobs
+        assert next(jobs).id == "a"
+        del jobs
+        _enqueue(repository, "d")
+        assert _listed(repository) == list("abcd")
+
+
+class TestCounts:
+    def test_an_empty_store_counts_nothing(self, repository: JobRepository) -> None:
+        counts = repository.counts(now=NOW)
+        assert counts.states == dict.fromkeys(JobState, 0)
+        assert counts[1:] == (0, 0, 0, None)
+
+    def test_each_job_is_counted_where_it_stands(self, repository: JobRepository, worker: int) -> None:
+        for name, verdict in zip("abcd", [Complete(), Bury("no"), Cancel("no"), Retry(NOW + HOUR, "no")], strict=True):
+            _enqueue(repository, name)
+            _settle(repository, worker, _lease(repository, worker), verdict)
+        _enqueue(repository, "e", "e2")
+        _claim(repository, worker, slots=2)
+        _enqueue(repository, "f", "f2", "f3", run_at=NOW + HOUR)
+        _enqueue(repository, "g", "g2", "g3", "g4")
+        counts = repository.counts(now=NOW)
+        assert [counts.states[state] for state in JobState] == [8, 2, 1, 0, 1, 1]
+        assert counts[1:4] == (4, 3, 1)
+
+    def test_a_job_whose_time_has_come_counts_as_ready_before_any_worker_has_looked(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _enqueue(repository, "a")
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + 5 * SECOND, "no"))
+        _enqueue(repository, "b", run_at=NOW + 10 * SECOND)
+        seen = [repository.counts(now=NOW + second * SECOND)[1:4] for second in (4, 5, 9, 10)]
+        assert seen == [(0, 1, 1), (1, 1, 0), (1, 1, 0), (2, 0, 0)]
+
+    def test_the_oldest_ready_job_is_the_one_enqueued_first(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", now=NOW)
+        _enqueue(repository, "b", now=NOW + SECOND, priority=5)
+        assert repository.counts(now=NOW + HOUR).oldest_ready_since == NOW
+        assert _claim(repository, worker, now=NOW + HOUR).leases[0].job.id == "b"
+        assert repository.counts(now=NOW + HOUR).oldest_ready_since == NOW
+        _lease(repository, worker)
+        assert repository.counts(now=NOW + HOUR).oldest_ready_since is None
+
+    def test_the_oldest_ready_job_may_be_one_whose_time_has_just_come(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", run_at=NOW + 5 * SECOND)
+        assert repository.counts(now=NOW + SECOND).oldest_ready_since is None
+        assert repository.counts(now=NOW + 9 * SECOND).oldest_ready_since == NOW + 5 * SECOND
+        _enqueue(repository, "b", now=NOW + SECOND)
+        assert repository.counts(now=NOW + 2 * SECOND).oldest_ready_since == NOW + SECOND
+        assert repository.counts(now=NOW + 9 * SECOND).oldest_ready_since == NOW + 5 * SECOND
+
+    def test_queues_are_those_that_hold_a_job(self, repository: JobRepository, worker: int) -> None:
+        assert list(repository.queues()) == []
+        _enqueue(repository, "a", queue="z")
+        _enqueue(repository, "b", queue="m", run_at=NOW + HOUR)
+        _enqueue(repository, "c")
+        _settle(repository, worker, _lease(repository, worker), Complete())
+        assert list(repository.queues()) == ["default", "m", "z"]
+        repository.enqueue([JobSpec("true", id="b", queue="z")], now=NOW, if_exists=IfExists.REPLACE)
+        assert list(repository.queues()) == ["default", "z"]
+
+
+class TestClaim:
+    def test_a_claim_starts_an_attempt(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker, now=NOW + 7)
+        job = lease.job
+        assert (job.state, job.attempts, job.worker) == (JobState.PROCESSING, 1, "w1")
+        assert (job.started_at, job.updated_at, job.finished_at) == (NOW + 7, NOW + 7, None)
+        assert (lease.run, lease.record, lease.returned) == (1, "p1", 0)
+        assert repository.get("a") == job
+
+    def test_nothing_ready_is_nothing_claimed(self, repository: JobRepository, worker: int) -> None:
+        assert _claim(repository, worker, slots=5) == Turn(frozenset(), [])
+
+    def test_without_a_free_slot_nothing_is_claimed(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        assert _claim(repository, worker, slots=0).leases == []
+
+    def test_higher_priority_goes_first_and_then_the_order_of_enqueueing(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        for name, priority in {"a": 0, "b": 5, "c": -1, "d": 5, "e": 0, "f": 2**31 - 1, "g": -(2**31)}.items():
+            _enqueue(repository, name, priority=priority)
+        first = _claim(repository, worker, slots=3).leases
+        rest = [_lease(repository, worker) for _ in range(4)]
+        assert _ids([lease.job for lease in first + rest]) == ["f", "b", "d", "a", "e", "c", "g"]
+
+    def test_no_job_is_claimed_twice(self, repository: JobRepository, connect: Callable[[], JobRepository]) -> None:
+        _enqueue(repository, *"abcdef")
+        others = [connect() for _ in range(3)]
+        claimed = [
+            lease.job.id
+            for one in (*others, *others, *others)
+            for lease in _claim(one, one.join(OTHER, now=NOW, ticks=1.0)).leases
+        ]
+        assert claimed == list("abcdef")
+
+    def test_a_worker_takes_from_its_queues_only_best_job_first(self, repository: JobRepository, worker: int) -> None:
+        for name, queue, priority in [("a", "x", 0), ("b", "y", 9), ("c", "z", 5), ("d", "x", 1), ("e", "z", 1)]:
+            _enqueue(repository, name, queue=queue, priority=priority)
+        leases = _claim(repository, worker, slots=3, queues=["x", "z", "nobody"]).leases
+        assert _ids([lease.job for lease in leases]) == ["c", "d", "e"]
+        assert _ids([lease.job for lease in _claim(repository, worker, slots=3, queues=["x", "z"]).leases]) == ["a"]
+        assert _claim(repository, worker, slots=3, queues=["z"]).leases == []
+        assert _lease(repository, worker).job.id == "b"
+
+    def test_a_delayed_job_is_never_claimed_before_its_time(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "late", run_at=NOW + HOUR, priority=100)
+        _enqueue(repository, "a")
+        assert _ids([lease.job for lease in _claim(repository, worker, slots=5).leases]) == ["a"]
+        assert _claim(repository, worker, now=NOW + HOUR - 1).leases == []
+        assert _lease(repository, worker, now=NOW + HOUR).job.id == "late"
+
+    def test_a_retry_is_never_claimed_before_its_time(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
+        assert _claim(repository, worker, now=NOW + HOUR - 1).leases == []
+        assert _lease(repository, worker, now=NOW + HOUR).job.attempts == 2
+
+    def test_a_job_whose_time_has_come_takes_its_place_by_priority(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", run_at=NOW + HOUR, priority=1)
+        _enqueue(repository, "b")
+        _enqueue(repository, "c", priority=2)
+        leases = _claim(repository, worker, slots=3, now=NOW + HOUR).leases
+        assert _ids([lease.job for lease in leases]) == ["c", "a", "b"]
+
+    def test_a_clock_set_back_takes_nothing_from_a_job_that_was_ready(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _enqueue(repository, "a")
+        assert _lease(repository, worker, now=NOW - 24 * HOUR).job.id == "a"
+
+    def test_every_claim_has_a_token_of_its_own(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, *(f"j{number}" for number in range(50)))
+        first = _claim(repository, worker, slots=50).leases
+        for lease in first:
+            _settle(repository, worker, lease, Return())
+        second = _claim(repository, worker, slots=50, now=NOW + SECOND).leases
+        assert len({lease.token for lease in first + second}) == 100
+        assert min(len(lease.token) for lease in first + second) >= 32
+
+    def test_one_turn_settles_first_and_then_claims(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        back = Settlement(lease.job.seq, lease.token, _ended(Return()), Return())
+        turn = _claim(repository, worker, now=NOW + SECOND, settlements=[back])
+        assert (turn.refused, _ids([lease.job for lease in turn.leases])) == (frozenset(), ["a"])
+
+
+class TestSettle:
+    @pytest.fixture
+    def lease(self, repository: JobRepository, worker: int) -> Lease:
+        _enqueue(repository, "a", unique_key="k")
+        return _lease(repository, worker)
+
+    def test_complete_ends_the_job(self, repository: JobRepository, worker: int, lease: Lease) -> None:
+        assert _settle(repository, worker, lease, Complete()) == frozenset()
+        job = repository.get("a")
+        assert (job.state, job.attempts, job.exit_code, job.error) == (JobState.COMPLETED, 1, 0, None)
+        assert (job.started_at, job.finished_at, job.duration_seconds) == (NOW + 10, NOW + SECOND, 0.99)
+        assert (job.next_run_at, job.updated_at, job.worker) == (None, NOW + SECOND, "w1")
+
+    def test_retry_waits_for_its_time_with_the_error(
+        self, repository: JobRepository, worker: int, lease: Lease
+    ) -> None:
+        assert _settle(repository, worker, lease, Retry(NOW + 4 * SECOND, "exit code 1")) == frozenset()
+        job = repository.get("a")
+        assert (job.state, job.attempts, job.exit_code, job.error) == (JobState.PENDING, 1, 1, "exit code 1")
+        assert (job.next_run_at, job.finished_at) == (NOW + 4 * SECOND, None)
+        assert repository.counts(now=NOW).retrying == 1
+
+    def test_bury_ends_in_the_dead_letter_queue(self, repository: JobRepository, worker: int, lease: Lease) -> None:
+        assert _settle(repository, worker, lease, Bury("exit code 1")) == frozenset()
+        job = repository.get("a")
+        assert (job.state, job.attempts, job.exit_code, job.error) == (JobState.DEAD, 1, 1, "exit code 1")
+        assert (job.next_run_at, job.finished_at) == (None, NOW + SECOND)
+
+    def test_return_gives_the_attempt_back(self, repository: JobRepository, worker: int, lease: Lease) -> None:
+        assert _settle(repository, worker, lease, Return()) == frozenset()
+        job = repository.get("a")
+        assert (job.state, job.attempts, job.finished_at) == (JobState.PENDING, 0, None)
+        again = _lease(repository, worker, now=NOW + SECOND)
+        assert (again.job.attempts, again.run, again.returned) == (1, 2, 0)
+
+    def test_attempts_that_never_ran_are_counted_until_one_did(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        never = Execution(Outcome.NEVER_STARTED, None, "no sh", None, NOW, None)
+        seen = []
+        for execution, verdict in [(never, Return()), (never, Return()), (_ended(Complete()), Retry(NOW, "no"))]:
+            lease = _lease(repository, worker)
+            seen.append(lease.returned)
+            settlement = Settlement(lease.job.seq, lease.token, execution, verdict)
+            assert not _claim(repository, worker, slots=0, settlements=[settlement]).refused
+        assert seen == [0, 1, 2]
+        assert _lease(repository, worker).returned == 0
+
+    def test_cancel_ends_the_job_outside_the_dead_letter_queue(
+        self, repository: JobRepository, worker: int, lease: Lease
+    ) -> None:
+        assert _settle(repository, worker, lease, Cancel("by ann")) == frozenset()
+        job = repository.get("a")
+        assert (job.state, job.finished_at, job.error) == (JobState.CANCELLED, NOW + SECOND, "by ann")
+        assert repository.history(job)[-1].reason == "by ann"
+
+    @pytest.mark.parametrize(
+        "late",
+        [Complete(), Retry(NOW + HOUR, "late"), Bury("late"), Return(), Cancel("late")],
+        ids=lambda verdict: type(verdict).__name__,
+    )
+    @pytest.mark.parametrize(
+        "first",
+        [Complete(), Retry(NOW + SECOND, "no"), Bury("no"), Return(), Cancel("no"), None],
+        ids=lambda verdict: type(verdict).__name__,
+    )
+    def test_a_stale_token_writes_nothing(
+        self, repository: JobRepository, worker: int, lease: Lease, first: Verdict | None, late: Verdict
+    ) -> None:
+        if first is None:
+            repository.rescue([lease], worker=worker, now=NOW, lease_seconds=LEASE)
+        else:
+            _settle(repository, worker, lease, first)
+        if isinstance(first, (Retry, Return)):
+            _lease(repository, worker, now=NOW + SECOND)
+        job, history = repository.get("a"), repository.history(lease.job)
+        counts, leases = repository.counts(now=NOW), repository.leases_of(worker)
+        assert _settle(repository, worker, lease, late, at=NOW + HOUR) == {lease.token}
+        assert repository.get("a") == job
+        assert repository.history(job) == history
+        assert repository.counts(now=NOW) == counts
+        assert repository.leases_of(worker) == leases
+
+    @pytest.mark.parametrize("token", ["", "x", "0" * 32])
+    def test_an_invented_token_writes_nothing(
+        self, repository: JobRepository, worker: int, lease: Lease, token: str
+    ) -> None:
+        assert _settle(repository, worker, lease._replace(token=token), Complete()) == {token}
+        assert repository.get("a") == lease.job
+
+    def test_the_token_of_one_job_is_none_for_another(
+        self, repository: JobRepository, worker: int, lease: Lease
+    ) -> None:
+        _enqueue(repository, "b")
+        other = _lease(repository, worker)
+        assert _settle(repository, worker, lease._replace(token=other.token), Complete()) == {other.token}
+        assert _listed(repository, Filter(states=(JobState.PROCESSING,))) == ["a", "b"]
+
+    def test_a_refused_settlement_holds_up_no_other(
+        self, repository: JobRepository, worker: int, lease: Lease
+    ) -> None:
+        _enqueue(repository, "b")
+        other = _lease(repository, worker)
+        stale = Settlement(lease.job.seq, "stale", _ended(Complete()), Complete())
+        good = Settlement(other.job.seq, other.token, _ended(Complete()), Complete())
+        assert _claim(repository, worker, settlements=[stale, good]).refused == {"stale"}
+        assert _listed(repository, Filter(states=(JobState.COMPLETED,))) == ["b"]
+
+
+class TestHistory:
+    def test_it_tells_the_whole_way_of_a_job(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        _settle(repository, worker, _lease(repository, worker, now=NOW + 1), Return(), at=NOW + 2)
+        _settle(repository, worker, _lease(repository, worker, now=NOW + 3), Retry(NOW + 5, "one"), at=NOW + 4)
+        _settle(repository, worker, _lease(repository, worker, now=NOW + 5), Bury("two"), at=NOW + 6)
+        repository.retry(Filter(ids=("a",)), now=NOW + 7)
+        _settle(repository, worker, _lease(repository, worker, now=NOW + 8), Complete(), at=NOW + 9)
+        steps = repository.history(repository.get("a"))
+        seen = [(step.at - NOW, str(step.state), step.attempt, step.exit_code) for step in steps]
+        assert seen == [
+            (0, "pending", 0, None),
+            (1, "processing", 1, None),
+            (2, "pending", 0, None),
+            (3, "processing", 1, None),
+            (4, "failed", 1, 1),
+            (4, "pending", 1, None),
+            (5, "processing", 2, None),
+            (6, "failed", 2, 1),
+            (6, "dead", 2, None),
+            (7, "pending", 0, None),
+            (8, "processing", 1, None),
+            (9, "completed", 1, 0),
+        ]
+        assert [step.from_state for step in steps] == [None, *(step.state for step in steps[:-1])]
+        assert {step.worker for step in steps[1:]} == {"w1"}
+        assert (steps[0].worker, steps[5].reason, steps[8].reason, steps[-1].reason) == (None, "one", "two", None)
+
+    def test_jobs_do_not_share_it(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", "b")
+        _settle(repository, worker, _lease(repository, worker), Complete())
+        assert _path(repository, "b") == [JobState.PENDING]
+        assert _path(repository, "a") == [JobState.PENDING, JobState.PROCESSING, JobState.COMPLETED]
+
+
+class TestWorkers:
+    def test_a_worker_that_joins_is_listed_until_it_leaves(self, repository: JobRepository) -> None:
+        first = repository.join(WORKER, now=NOW, ticks=1.5)
+        second = repository.join(OTHER._replace(queues=("x", "ü")), now=NOW + 1, ticks=2.5)
+        assert first != second
+        one, two = repository.workers()
+        assert (one.id, one.identity, one.started_at, one.heartbeat_at) == (first, WORKER, NOW, NOW)
+        assert (one.heartbeat_ticks, one.stopping, one.jobs) == (1.5, "", ())
+        assert (two.id, two.identity.queues) == (second, ("x", "ü"))
+        repository.leave(first)
+        assert [found.id for found in repository.workers()] == [second]
+
+    def test_a_number_is_never_given_again(self, repository: JobRepository) -> None:
+        first = repository.join(WORKER, now=NOW, ticks=1.0)
+        repository.leave(first)
+        assert repository.join(WORKER, now=NOW, ticks=1.0) > first
+
+    def test_a_worker_shows_the_jobs_it_holds(self, repository: JobRepository, worker: int) -> None:
+        other = repository.join(OTHER, now=NOW, ticks=1.0)
+        _enqueue(repository, *"abc")
+        _claim(repository, worker, slots=2)
+        _claim(repository, other)
+        assert [found.jobs for found in repository.workers()] == [("a", "b"), ("c",)]
+
+    def test_a_worker_that_holds_a_job_cannot_leave(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        repository.leave(worker)
+        assert [found.id for found in repository.workers()] == [worker]
+        _settle(repository, worker, lease, Complete())
+        repository.leave(worker)
+        assert list(repository.workers()) == []
+
+    def test_a_sign_of_life_is_recorded(self, repository: JobRepository, worker: int) -> None:
+        assert repository.renew(worker, now=NOW + 9, ticks=10.5, lease_seconds=LEASE) == ""
+        (found,) = repository.workers()
+        assert (found.started_at, found.heartbeat_at, found.heartbeat_ticks) == (NOW, NOW + 9, 10.5)
+
+    def test_a_worker_that_is_not_registered_is_told_so(self, repository: JobRepository, worker: int) -> None:
+        repository.leave(worker)
+        assert repository.renew(worker, now=NOW, ticks=1.0, lease_seconds=LEASE) is None
+
+    def test_a_sign_of_life_changes_no_job_and_no_token(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        repository.renew(worker, now=NOW + HOUR, ticks=1.0, lease_seconds=LEASE)
+        assert list(repository.leases_of(worker)) == [lease]
+        assert _settle(repository, worker, lease, Complete()) == frozenset()
+
+
+class TestRescue:
+    @pytest.fixture
+    def rescuer(self, repository: JobRepository) -> int:
+        return repository.join(OTHER, now=NOW, ticks=1.0)
+
+    def test_leases_of_a_worker_are_what_it_was_given(
+        self, repository: JobRepository, worker: int, rescuer: int
+    ) -> None:
+        _enqueue(repository, *"abc")
+        leases = _claim(repository, worker, slots=2).leases
+        other = _claim(repository, rescuer).leases
+        assert list(repository.leases_of(worker)) == leases
+        assert list(repository.leases_of(rescuer)) == other
+        assert list(repository.leases_of(rescuer + 1)) == []
+
+    def test_it_hands_the_same_attempt_over_under_a_fresh_token(
+        self, repository: JobRepository, worker: int, rescuer: int
+    ) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        (taken,) = repository.rescue([lease], worker=rescuer, now=NOW + HOUR, lease_seconds=LEASE)
+        assert taken.token != lease.token
+        assert taken == lease._replace(token=taken.token)
+        assert list(repository.leases_of(worker)) == []
+        assert list(repository.leases_of(rescuer)) == [taken]
+        assert _settle(repository, worker, lease, Complete()) == {lease.token}
+        assert _settle(repository, rescuer, taken, Complete()) == frozenset()
+        assert _path(repository, "a") == [JobState.PENDING, JobState.PROCESSING, JobState.COMPLETED]
+
+    def test_of_two_rescuers_exactly_one_gets_each_job(
+        self, repository: JobRepository, worker: int, rescuer: int, connect: Callable[[], JobRepository]
+    ) -> None:
+        _enqueue(repository, *"abc")
+        leases = _claim(repository, worker, slots=3).leases
+        second = connect()
+        other = second.join(OTHER._replace(name="w3"), now=NOW, ticks=1.0)
+        got = repository.rescue(leases[:2], worker=rescuer, now=NOW, lease_seconds=LEASE)
+        too_late = second.rescue(leases, worker=other, now=NOW, lease_seconds=LEASE)
+        assert (_ids([lease.job for lease in got]), _ids([lease.job for lease in too_late])) == (["a", "b"], ["c"])
+
+    @pytest.mark.parametrize(
+        "verdict", [Complete(), Retry(NOW, "no"), Bury("no"), Return()], ids=lambda verdict: type(verdict).__name__
+    )
+    def test_a_finish_between_look_and_take_stands(
+        self, repository: JobRepository, worker: int, rescuer: int, verdict: Verdict
+    ) -> None:
+        _enqueue(repository, "a")
+        looked = [_lease(repository, worker)]
+        _settle(repository, worker, looked[0], verdict)
+        job = repository.get("a")
+        assert list(repository.rescue(looked, worker=rescuer, now=NOW, lease_seconds=LEASE)) == []
+        assert repository.get("a") == job
+
+    def test_records_are_those_of_running_jobs_whoever_holds_them_now(
+        self, repository: JobRepository, worker: int, rescuer: int
+    ) -> None:
+        assert repository.records() == frozenset()
+        _enqueue(repository, *"abc")
+        first = _lease(repository, worker)
+        assert repository.records() == {"p1"}
+        second = _lease(repository, rescuer)
+        assert repository.records() == {"p1", "p2"}
+        (taken,) = repository.rescue([first], worker=rescuer, now=NOW, lease_seconds=LEASE)
+        repository.leave(worker)
+        assert repository.records() == {"p1", "p2"}
+        _settle(repository, rescuer, taken, Complete())
+        assert repository.records() == {"p2"}
+        _settle(repository, rescuer, second, Return())
+        assert repository.records() == frozenset()
+
+
+class TestOutlook:
+    def test_an_empty_store_promises_nothing(self, repository: JobRepository) -> None:
+        assert repository.outlook(now=NOW) == (False, None, None)
+
+    def test_it_tells_what_is_ready_and_what_comes_next(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        assert repository.outlook(now=NOW) == (True, None, None)
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + 9 * SECOND, "no"))
+        _enqueue(repository, "b", "c", run_at=NOW + 5 * SECOND)
+        assert repository.outlook(now=NOW) == (False, NOW + 5 * SECOND, NOW + 9 * SECOND)
+        assert repository.outlook(now=NOW + 5 * SECOND - 1).ready is False
+        assert repository.outlook(now=NOW + 5 * SECOND).ready is True
+
+    def test_a_worker_of_some_queues_hears_of_their_jobs_and_retries(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        for queue, due in {"x": 9, "y": 7}.items():
+            _enqueue(repository, queue, queue=queue)
+            _settle(repository, worker, _lease(repository, worker), Retry(NOW + due * SECOND, "no"))
+        _enqueue(repository, "z", queue="z")
+        assert repository.outlook(now=NOW).ready is True
+        assert repository.outlook(["x"], now=NOW) == (False, NOW + 7 * SECOND, NOW + 9 * SECOND)
+        assert repository.outlook(["x", "y"], now=NOW).next_retry == NOW + 7 * SECOND
+        assert repository.outlook(["z"], now=NOW) == (True, NOW + 7 * SECOND, None)
+
+    def test_a_due_job_of_another_queue_is_not_ready_for_this_worker(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", queue="x", run_at=NOW + SECOND)
+        assert repository.outlook(["x"], now=NOW + SECOND).ready is True
+        assert repository.outlook(["y"], now=NOW + SECOND).ready is False
+
+    def test_upcoming_retries_come_soonest_first(self, repository: JobRepository, worker: int) -> None:
+        for name, due in {"a": 9, "b": 3, "c": 6}.items():
+            _enqueue(repository, name)
+            _settle(repository, worker, _lease(repository, worker), Retry(NOW + due * SECOND, "no"))
+        _enqueue(repository, "d", run_at=NOW + SECOND)
+        assert _ids(repository.upcoming_retries(limit=2)) == ["b", "c"]
+        assert _ids(repository.upcoming_retries(limit=9)) == ["b", "c", "a"]
+
+
+class TestRetry:
+    def test_a_dead_job_starts_afresh(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a")
+        assert list(repository.retry(Filter(ids=("a",)), now=NOW + HOUR)) == ["a"]
+        job = repository.get("a")
+        assert (job.state, job.attempts, job.next_run_at) == (JobState.PENDING, 0, NOW + HOUR)
+        assert (job.finished_at, job.error, job.exit_code) == (None, None, None)
+        again = _lease(repository, worker, now=NOW + HOUR)
+        assert (again.job.attempts, again.run) == (1, 2)
+
+    def test_all_dead_jobs_are_retried_in_the_order_of_enqueueing(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "b", "a", "c")
+        _enqueue(repository, "d")
+        assert list(repository.retry(EVERY, now=NOW)) == ["b", "a", "c"]
+        assert list(repository.retry(EVERY, now=NOW)) == []
+        assert repository.counts(now=NOW).ready == 4
+
+    @pytest.mark.parametrize(
+        ("which", "retried"),
+        [
+            (Filter(queues=("x",)), "ab"),
+            (Filter(queues=("x", "y")), "abc"),
+            (Filter(tags=("t",)), "bc"),
+            (Filter(tags=("t", "u")), "c"),
+            (Filter(queues=("x",), tags=("t",)), "b"),
+            (Filter(search="B"), "b"),
+            (Filter(search="B", queues=("y",)), ""),
+            (Filter(states=(JobState.DEAD,)), "abc"),
+            (Filter(states=(JobState.COMPLETED,)), ""),
+            (Filter(retrying=True), ""),
+            (Filter(ids=("a", "c")), "ac"),
+        ],
+        ids=str,
+    )
+    def test_only_the_jobs_that_the_filter_lets_through_are_retried(
+        self, repository: JobRepository, worker: int, which: Filter, retried: str
+    ) -> None:
+        for name, queue, tags in [("a", "x", ()), ("b", "x", ("t",)), ("c", "y", ("t", "u"))]:
+            _dead(repository, worker, name, queue=queue, tags=tags)
+        assert list(repository.retry(which, now=NOW)) == list(retried)
+        assert _listed(repository, Filter(states=(JobState.PENDING,))) == list(retried)
+
+    def test_a_job_that_is_not_dead_refuses_the_whole_call(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a")
+        _enqueue(repository, "b")
+        with pytest.raises(errors.WrongState, match="'b' is pending"):
+            repository.retry(Filter(ids=("a", "b")), now=NOW)
+        assert repository.get("a").state is JobState.DEAD
+
+    def test_a_job_that_is_not_there_refuses_the_whole_call(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a")
+        with pytest.raises(errors.JobNotFound, match="'nobody'"):
+            repository.retry(Filter(ids=("a", "nobody")), now=NOW)
+        assert repository.get("a").state is JobState.DEAD
+
+    def test_a_unique_key_that_is_taken_meanwhile_refuses_the_whole_call(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _dead(repository, worker, "a")
+        _dead(repository, worker, "b", unique_key="k")
+        _enqueue(repository, "c", unique_key="k")
+        with pytest.raises(errors.UniqueKeyTaken):
+            repository.retry(EVERY, now=NOW)
+        assert _listed(repository, Filter(states=(JobState.DEAD,))) == ["a", "b"]
+
+
+class TestSettings:
+    def test_what_is_set_is_there_for_everybody(
+        self, repository: JobRepository, connect: Callable[[], JobRepository]
+    ) -> None:
+        assert dict(repository.settings()) == {}
+        repository.set_setting("lease", "30s")
+        repository.set_setting("lease", "40s")
+        repository.set_setting("max-retries", "5")
+        assert dict(connect().settings()) == {"lease": "40s", "max-retries": "5"}
+
+    def test_unset_returns_to_the_default_and_says_whether_it_was_set(self, repository: JobRepository) -> None:
+        repository.set_setting("lease", "30s")
+        assert repository.unset_setting("lease") is True
+        assert repository.unset_setting("lease") is False
+        assert dict(repository.settings()) == {}
+
+
+class TestStore:
+    def test_what_one_stores_another_sees(
+        self, repository: JobRepository, connect: Callable[[], JobRepository]
+    ) -> None:
+        _enqueue(repository, "a")
+        other = connect()
+        assert other.get("a") == repository.get("a")
+        assert (repository.created, other.created) == (True, False)
+
+    def test_what_was_stored_is_there_after_closing(
+        self, repository: JobRepository, connect: Callable[[], JobRepository]
+    ) -> None:
+        _enqueue(repository, "a")
+        repository.close()
+        repository.close()
+        assert _listed(connect()) == ["a"]
