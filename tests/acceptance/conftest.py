@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
 
 
-def eventually(condition: Callable[[], _T], what: str, *, deadline: float = DEADLINE) -> _T:
+def eventually(condition: Callable[[], _T | None], what: str, *, deadline: float = DEADLINE) -> _T:
     """Return the first true answer; this is where, and how, all acceptance tests wait."""
     ends = time.monotonic() + deadline
     while not (answer := condition()):
@@ -164,12 +164,12 @@ class Shop:
         """Run a worker in the foreground and return what it prints."""
         return self.queuectl("worker", "start", *args, code=code)
 
-    def start_worker(self, *args: str) -> Worker:
+    def start_worker(self, *args: str, program: Sequence[str] = PROGRAM) -> Worker:
         """Start a worker in the background and wait until the others can see it."""
         output = self.home / f"worker-{len(self.workers)}.out"
         with output.open("wb") as stream:
             process = subprocess.Popen(
-                [*PROGRAM, "worker", "start", "--log-format", "json", *args],
+                [*program, "worker", "start", "--log-format", "json", *args],
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

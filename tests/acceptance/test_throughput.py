@@ -41,9 +41,10 @@ def test_producers_and_workers_do_not_get_into_each_others_way(shop: Shop) -> No
             names = [f"{producer}-{call}-{number}" for number in range(each)]
             lines = [json.dumps({"id": name, "command": f"echo {name} >> runs"}) for name in names]
             (shop.home / f"{producer}-{call}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    call_all = 'for file in "$0"-*.jsonl; do "$@" enqueue --file "$file" || exit; done'
     crowd = [
         subprocess.Popen(
-            ["sh", "-c", 'for file in "$0"-*.jsonl; do "$@" enqueue --file "$file" || exit; done', str(producer), *PROGRAM],
+            ["sh", "-c", call_all, str(producer), *PROGRAM],
             cwd=shop.home,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -949,6 +949,139 @@ class TestRetry:
         assert _listed(repository, Filter(states=(JobState.DEAD,))) == ["a", "b"]
 
 
+class TestCancel:
+    def test_a_job_that_waits_or_is_dead_is_cancelled_at_once(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "dead")
+        _enqueue(repository, "retrying", priority=1)
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
+        _enqueue(repository, "ready", unique_key="k")
+        _enqueue(repository, "scheduled", run_at=NOW + HOUR)
+        names = ("scheduled", "ready", "retrying", "dead")
+        done = repository.cancel(Filter(ids=names), now=NOW + HOUR, grace=5.0)
+        assert (set(done.done), done.asked) == (set(names), ())
+        for name in names:
+            job = repository.get(name)
+            assert (job.state, job.finished_at, job.next_run_at) == (JobState.CANCELLED, NOW + HOUR, None)
+            assert _path(repository, name)[-1] is JobState.CANCELLED
+        assert repository.counts(now=NOW).states[JobState.CANCELLED] == 4
+        assert _claim(repository, worker, slots=9, now=NOW + 2 * HOUR).leases == []
+        assert repository.outlook(now=NOW + 2 * HOUR) == (False, None, None)
+        _enqueue(repository, "again", unique_key="k")
+
+    def test_a_running_job_is_left_to_its_worker_who_is_asked(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", "b")
+        lease, _ = _claim(repository, worker, slots=2).leases
+        assert repository.requests(worker) == ("", ())
+        assert repository.cancel(Filter(ids=("a",)), now=NOW, grace=5.0) == ((), ("a",))
+        assert repository.get("a").state is JobState.PROCESSING
+        assert repository.requests(worker) == ("", ((lease.token, 5.0),))
+        assert _settle(repository, worker, lease, Cancel("by ann")) == frozenset()
+        assert repository.requests(worker) == ("", ())
+        assert repository.get("a").state is JobState.CANCELLED
+
+    def test_whoever_takes_the_job_over_is_asked_instead(self, repository: JobRepository, worker: int) -> None:
+        rescuer = repository.join(OTHER, now=NOW, ticks=1.0)
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        repository.cancel(Filter(ids=("a",)), now=NOW, grace=5.0)
+        (taken,) = repository.rescue([lease], worker=rescuer, now=NOW, lease_seconds=LEASE)
+        assert repository.requests(worker) == ("", ())
+        assert repository.requests(rescuer) == ("", ((taken.token, 5.0),))
+
+    @pytest.mark.parametrize(
+        ("verdict", "state"),
+        [
+            (Complete(), JobState.COMPLETED),
+            (Bury("no"), JobState.DEAD),
+            (Retry(NOW + HOUR, "no"), JobState.CANCELLED),
+            (Return(), JobState.CANCELLED),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_a_job_asked_to_stop_while_its_run_was_ending_does_not_run_again(
+        self, repository: JobRepository, worker: int, verdict: Verdict, state: JobState
+    ) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        repository.cancel(Filter(ids=("a",)), now=NOW, grace=5.0)
+        assert _settle(repository, worker, lease, verdict) == frozenset()
+        assert repository.get("a").state is state
+
+    def test_a_new_run_is_not_asked_to_stop_for_an_old_one(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        repository.cancel(Filter(ids=("a",)), now=NOW, grace=5.0)
+        _settle(repository, worker, lease, Bury("no"))
+        repository.retry(Filter(ids=("a",)), now=NOW)
+        again = _lease(repository, worker)
+        assert repository.requests(worker) == ("", ())
+        _settle(repository, worker, again, Retry(NOW + HOUR, "no"))
+        assert repository.get("a").state is JobState.PENDING
+
+    @pytest.mark.parametrize("verdict", [Complete(), Cancel("no")], ids=lambda verdict: verdict.state)
+    def test_a_job_that_has_ended_refuses_the_whole_call(
+        self, repository: JobRepository, worker: int, verdict: Verdict
+    ) -> None:
+        _enqueue(repository, "a", "b")
+        _settle(repository, worker, _lease(repository, worker), verdict)
+        with pytest.raises(errors.WrongState, match=f"'a' is {verdict.state}"):
+            repository.cancel(Filter(ids=("b", "a")), now=NOW, grace=5.0)
+        with pytest.raises(errors.JobNotFound, match="'nobody'"):
+            repository.cancel(Filter(ids=("b", "nobody")), now=NOW, grace=5.0)
+        assert repository.get("b").state is JobState.PENDING
+
+    @pytest.mark.parametrize(
+        ("which", "done", "asked"),
+        [
+            (EVERY, "bcd", "e"),
+            (Filter(queues=("mail",)), "c", "e"),
+            (Filter(tags=("t",)), "d", "e"),
+            (Filter(states=(JobState.PENDING,)), "bcd", ""),
+            (Filter(states=(JobState.PROCESSING,), queues=("mail",)), "", "e"),
+            (Filter(search="D"), "d", ""),
+            (Filter(tags=("none",)), "", ""),
+        ],
+        ids=str,
+    )
+    def test_a_filter_passes_over_jobs_that_have_ended(
+        self, repository: JobRepository, worker: int, which: Filter, done: str, asked: str
+    ) -> None:
+        _enqueue(repository, "a", tags=("t",))
+        _settle(repository, worker, _lease(repository, worker), Complete())
+        _dead(repository, worker, "a2", tags=("t",))
+        _enqueue(repository, "b")
+        _enqueue(repository, "c", queue="mail", run_at=NOW + HOUR)
+        repository.enqueue([JobSpec("echo", id="d", tags=("t", "u"))], now=NOW)
+        _enqueue(repository, "e", queue="mail", tags=("t",), priority=9)
+        _lease(repository, worker)
+        assert repository.cancel(which, now=NOW, grace=1.0) == (tuple(done), tuple(asked))
+        assert _listed(repository, Filter(states=(JobState.CANCELLED,))) == list(done)
+
+
+class TestStopping:
+    def test_a_worker_hears_what_was_asked_of_it(self, repository: JobRepository, worker: int) -> None:
+        other = repository.join(OTHER, now=NOW, ticks=1.0)
+        assert [found.id for found in repository.ask_to_stop(["w1"], "graceful")] == [worker]
+        assert repository.renew(worker, now=NOW, ticks=2.0, lease_seconds=LEASE) == "graceful"
+        assert (repository.requests(worker), repository.requests(other)) == (("graceful", ()), ("", ()))
+        assert [found.stopping for found in repository.workers()] == ["graceful", ""]
+
+    def test_no_name_means_all_workers(self, repository: JobRepository, worker: int) -> None:
+        other = repository.join(OTHER, now=NOW, ticks=1.0)
+        assert [found.id for found in repository.ask_to_stop([], "now")] == [worker, other]
+        assert [found.stopping for found in repository.workers()] == ["now", "now"]
+
+    def test_now_is_not_taken_back(self, repository: JobRepository, worker: int) -> None:
+        for how, seen in [("graceful", "graceful"), ("now", "now"), ("graceful", "now")]:
+            repository.ask_to_stop([], how)
+            assert repository.requests(worker).stopping == seen
+
+    def test_an_unknown_name_refuses_the_whole_call(self, repository: JobRepository, worker: int) -> None:
+        with pytest.raises(errors.WorkerNotFound, match="'nobody'"):
+            repository.ask_to_stop(["w1", "nobody"], "now")
+        assert repository.requests(worker).stopping == ""
+
+
 class TestSettings:
     def test_what_is_set_is_there_for_everybody(
         self, repository: JobRepository, connect: Callable[[], JobRepository]

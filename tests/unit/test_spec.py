@@ -125,7 +125,7 @@ def test_any_value_of_any_field_is_taken_or_refused_with_the_fields_name(field: 
         assert spec.message.startswith(field)
         assert spec.hint
     else:
-        json.dumps(spec).encode()
+        json.dumps(spec, ensure_ascii=False, allow_nan=False).encode()
 
 
 @pytest.mark.parametrize("value", [None, True, 5, "echo", ["echo"]], ids=str)

@@ -43,6 +43,16 @@ def queues(session: Session, incomplete: str) -> list[CompletionItem]:
     return []
 
 
+def workers(session: Session, incomplete: str) -> list[CompletionItem]:
+    """Offer the names of the workers that are alive."""
+    from queuectl.cli.status import live_workers
+
+    with _opened(session) as repository:
+        names = [worker.identity.name for worker in live_workers(repository)]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return []
+
+
 def tags(session: Session, incomplete: str) -> list[CompletionItem]:
     """Offer the tags of the newest jobs."""
     with _opened(session) as repository:

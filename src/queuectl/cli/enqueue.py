@@ -46,9 +46,13 @@ def _is_specification(word: str) -> bool:
     return parse_word(word, now=now()) is not None
 
 
-@click.command("enqueue", cls=_Enqueue, context_settings={"allow_interspersed_args": False}, options_metavar="[OPTIONS]")
+@click.command(
+    "enqueue", cls=_Enqueue, context_settings={"allow_interspersed_args": False}, options_metavar="[OPTIONS]"
+)
 @click.argument("words", nargs=-1, metavar="JSON | COMMAND [ARG]…", shell_complete=files)
-@click.option("--file", "path", metavar="PATH|-", shell_complete=files, help="Read the jobs from a file, or from stdin.")
+@click.option(
+    "--file", "path", metavar="PATH|-", shell_complete=files, help="Read the jobs from a file, or from stdin."
+)
 @click.option("--id", metavar="ID", help="Its id; made up if absent.")
 @click.option("--max-retries", type=int, metavar="N", help="Failed attempts after which it is dead.  [setting: 3]")
 @click.option("--backoff-base", type=float, metavar="X", help="Wait X^attempts seconds before a retry.  [setting: 3]")
@@ -58,7 +62,9 @@ def _is_specification(word: str) -> bool:
 @click.option("--timeout", type=Duration(), metavar="DUR", help="Stop an attempt that runs longer.")
 @click.option("-Q", "--queue", metavar="NAME", shell_complete=queue_names, help="Its queue.  [default: default]")
 @click.option("-C", "--cwd", metavar="DIR", shell_complete=files, help="Where to run it.  [default: here]")
-@click.option("-e", "--env", multiple=True, metavar="K=V", help="Add a variable; K alone takes the value that it has here.")
+@click.option(
+    "-e", "--env", multiple=True, metavar="K=V", help="Add a variable; K alone takes the value that it has here."
+)
 @click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Add a tag.")
 @click.option("--unique-key", metavar="KEY", help="Refuse it while a pending or processing job has this key.")
 @click.option(
@@ -160,7 +166,9 @@ def _from_file(path: str, moment: int) -> Iterator[JobSpec]:
             yield from read_specs(lines, now=moment, source=source)
     except OSError as error:
         if isinstance(error, IsADirectoryError | FileNotFoundError | PermissionError | NotADirectoryError):
-            raise InvalidInput(f"cannot read {quoted(path)}: {error.strerror}", "name a file, or - for stdin") from error
+            raise InvalidInput(
+                f"cannot read {quoted(path)}: {error.strerror}", "name a file, or - for stdin"
+            ) from error
         raise OperationFailed(f"cannot read {quoted(path)}: {error.strerror}") from error
 
 

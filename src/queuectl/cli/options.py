@@ -135,6 +135,14 @@ def queue_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
     return queues(session_of(ctx), incomplete)
 
 
+def worker_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the names of the workers that are alive."""
+    del param
+    from queuectl.cli.candidates import workers
+
+    return workers(session_of(ctx), incomplete)
+
+
 def tag_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the tags of the newest jobs."""
     del param

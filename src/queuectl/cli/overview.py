@@ -35,7 +35,7 @@ def overview(
         yield Text(f"The oldest ready job has waited {waits}.")
     yield ""
     if workers:
-        yield _workers(workers, width, at, glyphs)
+        yield worker_table(workers, width, at, glyphs)
     else:
         yield Text("No worker is running.", "yellow" if counts.ready else "dim")
 
@@ -70,7 +70,8 @@ def note_on(state: JobState, counts: Counts) -> str:
     return ""
 
 
-def _workers(workers: Sequence[Worker], width: int, at: int, glyphs: Glyphs) -> Table:
+def worker_table(workers: Sequence[Worker], width: int, at: int, glyphs: Glyphs) -> Table:
+    """Return a row a worker: how busy it is, and with what."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("WORKER", no_wrap=True, max_width=max(8, width // 3))
     table.add_column("SLOTS", no_wrap=True)

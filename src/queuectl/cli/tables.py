@@ -222,7 +222,5 @@ def settings_table(rows: Sequence[tuple[str, str, bool, str]]) -> Table:
     table.add_column("VALUE", no_wrap=True)
     table.add_column("MEANING")
     for key, value, is_set, text in rows:
-        table.add_row(
-            Text(key, "bold"), Text(safe(value), "bold cyan" if is_set else ""), Text(safe(text), "dim")
-        )
+        table.add_row(Text(key, "bold"), Text(safe(value), "bold cyan" if is_set else ""), Text(safe(text), "dim"))
     return table

@@ -62,7 +62,9 @@ class Words(click.Group):
         if command is None and not ctx.resilient_parsing:
             wanted = quoted(f"{ctx.command_path} {word}")
             known = [*self.list_commands(ctx), *ALIASES]
-            raise InvalidInput(f"there is no command {wanted}", did_you_mean(word, known) or f"see {ctx.command_path} --help")
+            raise InvalidInput(
+                f"there is no command {wanted}", did_you_mean(word, known) or f"see {ctx.command_path} --help"
+            )
         return (word if command else None), command, args[1:]
 
 
@@ -113,7 +115,9 @@ class LazyWords(Words):
         del ctx
         width = max(map(len, self._table)) + 2
         for title in dict.fromkeys(section for section, _, _ in self._table.values()):
-            rows = [(word.ljust(width - 2), text) for word, (section, text, _) in self._table.items() if section == title]
+            rows = [
+                (word.ljust(width - 2), text) for word, (section, text, _) in self._table.items() if section == title
+            ]
             with formatter.section(title):
                 formatter.write_dl(rows)
 

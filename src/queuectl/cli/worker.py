@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from queuectl.cli import output
-from queuectl.cli.options import Duration, queue_names, shared
+from queuectl.cli.options import Duration, queue_names, shared, worker_names
 from queuectl.cli.words import Command, Words
 from queuectl.config import no_color
 from queuectl.errors import InvalidInput
@@ -27,7 +27,7 @@ _MOST_SLOTS = 1024
 @click.group("worker", cls=Words)
 @shared
 def command() -> None:
-    """Run the jobs."""
+    """Run the jobs; see and stop the workers."""
 
 
 @command.command("start", cls=Command)
@@ -93,6 +93,52 @@ def start(
 
     with closing(_observer(session, options, log_format)) as observer:
         return run_worker(repository, options, observer)
+
+
+@command.command("list", cls=Command)
+@shared
+@click.pass_obj
+def list_workers(session: Session) -> None:
+    """List the workers that are alive.
+
+    In a pipe: name, host, pid, slots, ids of its jobs, last heartbeat.
+    """
+    from queuectl.cli.jobjson import worker_object
+    from queuectl.cli.status import live_workers
+
+    workers = live_workers(session.repository)
+    if session.json:
+        output.document([worker_object(worker) for worker in workers])
+    elif output.is_terminal() and workers:
+        from queuectl.cli.overview import worker_table
+        from queuectl.cli.session import now
+        from queuectl.cli.tables import glyphs_for
+
+        glyphs = glyphs_for(unicode=output.speaks_unicode())
+        output.render(worker_table(workers, output.console().width, now(), glyphs))
+    elif not workers:
+        session.hint_at_missing_worker(0)
+    else:
+        for worker in workers:
+            identity, shown = worker.identity, worker_object(worker)
+            jobs = ",".join(worker.jobs)
+            output.line(identity.name, identity.host, identity.pid, identity.slots, jobs, shown["heartbeat_at"])
+
+
+@command.command("stop", cls=Command)
+@click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=worker_names)
+@click.option("--now", "at_once", is_flag=True, help="Stop their commands too; the jobs go back to the queue.")
+@click.option("--wait", type=Duration(), metavar="DUR", help="Wait until they are gone, but not longer than this.")
+@shared
+@click.pass_obj
+def stop(session: Session, names: tuple[str, ...], *, at_once: bool, wait: float | None) -> int:
+    """Stop workers from any terminal: all of them, or the named ones.
+
+    They claim nothing more, let their running jobs finish, and end.
+    """
+    from queuectl.cli import stopping
+
+    return stopping.stop(session, names, how="now" if at_once else "graceful", wait=wait)
 
 
 def _observer(session: Session, options: WorkerOptions, log_format: str | None) -> Lines | LiveDisplay:

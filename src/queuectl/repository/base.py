@@ -183,6 +183,9 @@ class JobRepository(Protocol):
     def history(self, job: Job) -> Sequence[Transition]:
         """Return every transition of the job since it was enqueued, oldest first."""
 
+    def runs(self, job: Job) -> Sequence[tuple[int, int]]:
+        """Return (attempt, run) of every run of the job so far, oldest first."""
+
     def counts(self, *, now: int) -> Counts:
         """Count the jobs by where they stand, at a cost that does not grow with them."""
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, BinaryIO
+
+from queuectl.worker.shim import MARK
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 #: Runs of so many jobs share a directory: one with a million entries is slow to list.
@@ -14,3 +18,53 @@ _SHELF = 1000
 def log_path(directory: Path, seq: int, run: int) -> Path:
     """Return the path of a run's log; made of numbers only, never of an id."""
     return directory / "logs" / f"{seq // _SHELF:06}" / f"{seq}-{run}.log"
+
+
+class Log:
+    """A run's log, as a reader sees it; one that is not there is empty.
+
+    While a command prints more than is kept, the middle of its log is a hole (see
+    `queuectl.worker.shim`): it is left out, and a mark stands in its place.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._at = 0
+
+    def read(self) -> bytes:
+        """Return everything."""
+        self._at = 0
+        return self.more()
+
+    def more(self) -> bytes:
+        """Return what has been added since the last call."""
+        try:
+            with self._path.open("rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                if size < self._at:  # it was shortened at its end; what was shown is the same
+                    self._at = size
+                content = b"".join(_pieces(log, self._at, size))
+                self._at = size
+                return content
+        except FileNotFoundError:
+            return b""
+
+    def tail(self, lines: int) -> bytes:
+        """Return the last lines; what follows is for `more`."""
+        content = self.read().splitlines(keepends=True)
+        return b"".join(content[len(content) - min(lines, len(content)) :])
+
+
+def _pieces(log: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    """Yield the data between two places of a file, with a mark for every hole."""
+    while start < end:
+        try:
+            data = os.lseek(log.fileno(), start, os.SEEK_DATA)
+        except OSError:  # nothing but a hole from here on
+            data = end
+        if data > start:
+            yield MARK % (data - start)
+        hole = os.lseek(log.fileno(), data, os.SEEK_HOLE) if data < end else end
+        log.seek(data)
+        yield log.read(min(hole, end) - data)
+        start = min(hole, end)

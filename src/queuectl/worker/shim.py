@@ -40,7 +40,7 @@ HEAD = 4
 LOOK = 0.5
 
 _DEFAULT_AGAIN = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-_MARK = b"\n[... %d bytes left out ...]\n"
+MARK = b"\n[... %d bytes left out ...]\n"
 
 
 def line(*fields: object) -> bytes:
@@ -252,7 +252,7 @@ def shorten(log: int, cap: int, size: int) -> None:
     head = cap // 2
     tail = cap - head
     try:
-        mark = _MARK % (size - cap)
+        mark = MARK % (size - cap)
         end = os.pread(log, tail, size - tail)
         flags = fcntl.fcntl(log, fcntl.F_GETFL)
         # On Linux pwrite to a descriptor with O_APPEND appends, whatever the offset.

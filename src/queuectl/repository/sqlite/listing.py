@@ -72,6 +72,12 @@ class Listing(Connection):
             found.append(Transition(at, found[-1].state, JobState(state), attempt, worker, reason, exit_code))
         return found
 
+    def runs(self, job: Job) -> Sequence[tuple[int, int]]:
+        """Return (attempt, run) of every run of the job so far, oldest first."""
+        query = "SELECT attempt, run FROM history WHERE job = ? AND state = 'processing' ORDER BY step"
+        with self._reading() as db:
+            return db.execute(query, (job.seq,)).fetchall()
+
     def counts(self, *, now: int) -> base.Counts:
         """Count the jobs by where they stand; see `JobRepository.counts`."""
         with self._reading() as db:

@@ -1,0 +1,67 @@
+"""What `queuectl worker stop` does: ask, wake, and wait if that is wanted."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from queuectl.cli import output
+from queuectl.cli.jobjson import worker_object
+from queuectl.errors import WorkerNotFound
+from queuectl.worker.wakeup import is_present, wake
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from queuectl.cli.session import Session
+    from queuectl.repository.base import Worker
+
+#: Exit code when the time of a wait has run out, as timeout(1) has it.
+TIMED_OUT = 124
+#: Seconds between two looks at whether they are gone.
+_LOOK = 0.05
+
+
+def stop(session: Session, names: Sequence[str], *, how: str, wait: float | None) -> int:
+    """Ask the workers to stop; return the exit code."""
+    repository = session.repository
+    asked = [
+        worker
+        for worker in repository.ask_to_stop(names, how)
+        if is_present(repository.directory, worker.identity.presence)
+    ]
+    if names and len(asked) < len(set(names)):
+        gone = min(set(names) - {worker.identity.name for worker in asked})
+        raise WorkerNotFound(f"worker {gone!r} is not running", "queuectl worker list shows those that are")
+    wake(repository.directory)
+    left = _wait_for(session, asked, wait) if wait is not None else []
+    _report(session, asked, left, waited=wait is not None)
+    return TIMED_OUT if left else 0
+
+
+def _wait_for(session: Session, workers: Sequence[Worker], seconds: float) -> list[Worker]:
+    """Return those that are still there when the time is up."""
+    deadline = time.monotonic() + seconds
+    left = list(workers)
+    while left:
+        left = [worker for worker in left if is_present(session.repository.directory, worker.identity.presence)]
+        if time.monotonic() >= deadline:
+            break
+        if left:
+            time.sleep(_LOOK)
+    return left
+
+
+def _report(session: Session, asked: Sequence[Worker], left: Sequence[Worker], *, waited: bool) -> None:
+    if session.json:
+        running = {worker.id for worker in left} if waited else {worker.id for worker in asked}
+        output.document([worker_object(worker) | {"running": worker.id in running} for worker in asked])
+    elif not asked:
+        session.say("No worker is running.")
+    else:
+        for worker in asked:
+            if output.is_terminal() and not session.quiet:
+                how = "Stopping" if not waited else "Still stopping" if worker in left else "Stopped"
+                output.write(f"{how} worker {output.safe(repr(worker.identity.name))}.\n")
+            else:
+                output.line(worker.identity.name)

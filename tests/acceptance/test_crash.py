@@ -1,0 +1,253 @@
+"""Crashes at a certain line: a worker or a shim that kills itself there, and what its successor makes of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from queuectl.worker import shim
+from tests.acceptance.conftest import eventually
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Shop
+
+_PROGRAM = """
+import os, signal
+from {module} import {owner} as owner
+
+original = owner.{method}
+
+def crashing(self, *args, **kwargs):
+    result = None
+    if {when!r} == "after":
+        result = original(self, *args, **kwargs)
+    if {given}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result if {when!r} == "after" else original(self, *args, **kwargs)
+
+owner.{method} = crashing
+
+from queuectl.__main__ import main
+main()
+"""
+
+_WITH_SHIM = """
+from queuectl.worker import shim
+shim.__file__ = {path!r}
+
+from queuectl.__main__ import main
+main()
+"""
+
+
+class Crash(NamedTuple):
+    """A moment in the life of a worker."""
+
+    module: str
+    owner: str
+    method: str
+    when: str  #: `before` or `after` the method
+    given: str = "True"
+
+    def program(self) -> list[str]:
+        """Return the program that does not survive it."""
+        return [sys.executable, "-c", _PROGRAM.format(**self._asdict())]
+
+
+_STORE = ("queuectl.repository.sqlite", "SqliteRepository")
+_RUNS = ("queuectl.worker.runs", "Runs")
+_SHIM = ("queuectl.worker.process", "Shim")
+
+MOMENTS = {
+    "before it joins": Crash(*_STORE, "join", "before"),
+    "after it joined": Crash(*_STORE, "join", "after"),
+    "before the claim": Crash(*_STORE, "turn", "before", "kwargs['slots']"),
+    "after the claim": Crash(*_STORE, "turn", "after", "result.leases"),
+    "before it has a shim": Crash(*_SHIM, "__init__", "before"),
+    "after it has a shim": Crash(*_SHIM, "__init__", "after"),
+    "before the commands are sent": Crash(*_SHIM, "send", "before"),
+    "after the commands are sent": Crash(*_SHIM, "send", "after"),
+    "when a command has ended": Crash(*_SHIM, "news", "after", "result"),
+    "before the result": Crash(*_STORE, "turn", "before", "args[0]"),
+    "after the result": Crash(*_STORE, "turn", "after", "args[0]"),
+    "before it leaves": Crash(*_STORE, "leave", "before"),
+    "after it left": Crash(*_STORE, "leave", "after"),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_worker_that_dies_at_any_moment_costs_no_job_and_doubles_none(shop: Shop, moment: str) -> None:
+    shop.enqueue_all([{"command": f"echo {number} >> runs"} for number in range(5)])
+    worker = shop.start_worker("--drain", "-c", "2", program=MOMENTS[moment].program())
+    assert worker.ends() == -signal.SIGKILL
+    shop.work("--drain", "-c", "2")
+    assert sorted(map(int, shop.lines("runs"))) == list(range(5))
+    assert {(job.state.value, job.attempts, job.exit_code) for job in shop.jobs()} == {("completed", 1, 0)}
+    shop.is_quiet()
+    assert not shop.store.workers()
+    assert not list(shop.store.directory.glob("workers/*"))
+    assert not list(shop.store.directory.glob("runs/*"))
+
+
+RESCUES = {
+    "before it takes over": Crash(*_STORE, "rescue", "before"),
+    "after it took over": Crash(*_STORE, "rescue", "after"),
+    "before it follows": Crash(*_RUNS, "adopt", "before"),
+    "after it follows": Crash(*_RUNS, "adopt", "after"),
+    "before the dead one is struck off": Crash(*_STORE, "leave", "before"),
+    "after the dead one is struck off": Crash(*_STORE, "leave", "after"),
+}
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["running", "ended"])
+@pytest.mark.parametrize("moment", RESCUES)
+def test_a_rescuer_that_dies_at_any_moment_costs_no_job_and_doubles_none(
+    shop: Shop, moment: str, *, ended: bool
+) -> None:
+    gate = shop.gate()
+    jobs = shop.enqueue_all([{"command": f"echo run >> runs; {gate.wait}; exit 7"} for _ in range(2)])
+    first = shop.start_worker("-c", "2")
+    eventually(lambda: len(shop.lines("runs")) == len(jobs), "all jobs run")
+    first.kill()
+    if ended:
+        for _ in jobs:
+            gate.open()
+        shop.is_quiet()
+    rescuer = shop.start_worker("-c", "2", program=RESCUES[moment].program())
+    assert rescuer.ends() == -signal.SIGKILL
+    last = shop.start_worker("-c", "2")
+    if not ended:
+        eventually(lambda: len(last.events("adopted")) == len(jobs), "the commands are adopted")
+        for _ in jobs:
+            gate.open()
+    for job in jobs:
+        found = shop.becomes(job, "pending")
+        assert (found.attempts, found.exit_code) == (1, 7)
+    assert shop.lines("runs") == ["run"] * len(jobs)
+    last.signal(signal.SIGTERM)
+    assert last.ends() == 0
+    shop.is_quiet()
+    assert not shop.store.workers()
+    assert not list(shop.store.directory.glob("runs/*"))
+
+
+# -- the shim -------------------------------------------------------------------------
+
+
+def _with_shim(shop: Shop, line: str, *, when: str, once: bool = True) -> list[str]:
+    """Return the program whose shim dies before or after this line of its source, once or each time."""
+    lines = Path(shim.__file__).read_text(encoding="utf-8").split("\n")
+    [index] = [number for number, text in enumerate(lines) if text.strip() == line]
+    indent = lines[index][: len(lines[index]) - len(lines[index].lstrip())]
+    died = str(shop.home / "died")
+    condition = f"if not os.path.exists({died!r}): " if once else ""
+    die = f"{indent}{condition}os.close(os.open({died!r}, os.O_CREAT)), os.kill(os.getpid(), signal.SIGKILL)"
+    lines.insert(index + (when == "after"), die)
+    path = shop.home / "shim.py"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return [sys.executable, "-c", _WITH_SHIM.format(path=str(path))]
+
+
+SPAWNED = "run.pid = self.spawn(log, command, environment)"
+REAPED = "_, status = os.waitpid(found.si_pid, 0)"
+TOLD = 'self.events.append(("ended", run.slot, run.run, status, run.started_at, ended_at, seconds))'
+
+
+def test_a_shim_that_dies_before_it_starts_a_command_costs_no_job_and_doubles_none(shop: Shop) -> None:
+    jobs = shop.enqueue_all([{"command": f"echo {number} >> runs", "backoff_base": 0.1} for number in range(3)])
+    worker = shop.start_worker("--drain", program=_with_shim(shop, SPAWNED, when="before"))
+    assert worker.ends() == 0
+    assert sorted(map(int, shop.lines("runs"))) == [0, 1, 2]
+    assert {shop.job(job).state.value for job in jobs} == {"completed"}
+    shop.is_quiet()
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_a_command_whose_shim_died_as_it_started_keeps_its_exit_code(shop: Shop, code: int) -> None:
+    gate = shop.gate()
+    job = shop.enqueue(f"echo run >> runs; {gate.wait}; exit {code}", max_retries=1)
+    worker = shop.start_worker(program=_with_shim(shop, SPAWNED, when="after"))
+    worker.said("the shim was killed")
+    eventually(lambda: shop.lines("runs"), "the command runs")
+    gate.open()
+    found = shop.becomes(job, "dead" if code else "completed")
+    assert (found.exit_code, found.attempts) == (code, 1)
+    assert shop.lines("runs") == ["run"]
+
+
+def test_a_command_whose_shim_and_worker_died_as_it_started_is_not_run_beside_itself(shop: Shop) -> None:
+    gate = shop.gate()
+    command = f"mkdir here || echo overlap >> overlaps; echo run >> runs; {gate.wait}; rmdir here"
+    job = shop.enqueue(command, backoff_base=0.1)
+    first = shop.start_worker(program=_with_shim(shop, SPAWNED, when="after"))
+    eventually(lambda: shop.lines("runs"), "the command runs")
+    first.kill()
+    second = shop.start_worker()
+    eventually(lambda: second.events("adopted"), "the command is adopted")
+    gate.open()
+    gate.open()
+    assert shop.becomes(job, "completed").attempts <= 2
+    assert not shop.lines("overlaps")
+
+
+def test_a_shim_that_dies_with_an_exit_code_in_its_hands_loses_one_attempt(shop: Shop) -> None:
+    job = shop.enqueue("echo run >> runs", backoff_base=0.1)
+    worker = shop.start_worker("--drain", program=_with_shim(shop, REAPED, when="after"))
+    assert worker.ends() == 0
+    assert (shop.job(job).state, shop.job(job).attempts) == ("completed", 2)
+    assert worker.events("retrying")[0]["outcome"] == "lost"
+
+
+def test_a_shim_that_dies_once_an_exit_code_is_recorded_costs_no_job_and_doubles_none(shop: Shop) -> None:
+    job = shop.enqueue("echo run >> runs; exit 7", max_retries=1)
+    worker = shop.start_worker("--drain", program=_with_shim(shop, TOLD, when="before"))
+    assert worker.ends() == 0
+    assert (shop.job(job).state, shop.job(job).attempts, shop.job(job).exit_code) == ("dead", 1, 7)
+    assert shop.lines("runs") == ["run"]
+
+
+def test_a_shim_that_dies_every_time_does_not_go_round_for_ever(shop: Shop) -> None:
+    job = shop.enqueue("true", max_retries=3, backoff_base=0.1)
+    worker = shop.start_worker("--drain", program=_with_shim(shop, SPAWNED, when="before", once=False))
+    assert worker.ends() == 0
+    assert shop.job(job).state == "dead"
+    assert len(worker.events("started")) < 10
+    shop.is_quiet()
+
+
+def test_a_command_that_kills_shim_and_worker_ends_dead_after_its_attempts(shop: Shop) -> None:
+    job = shop.enqueue(
+        "echo run >> runs; kill -KILL $(cut -d' ' -f4 /proc/$PPID/stat) $PPID; exit 3",
+        max_retries=2,
+        backoff_base=0.1,
+    )
+    for _ in range(2):
+        worker = shop.start_worker("--drain")
+        if worker.ends() == 0:
+            break
+    shop.work("--drain")
+    assert (shop.job(job).state, shop.job(job).attempts) == ("dead", 2)
+    assert shop.lines("runs") == ["run"] * 2
+    shop.is_quiet()
+
+
+def test_a_stopped_shim_is_no_dead_shim(shop: Shop) -> None:
+    gate = shop.gate()
+    job = shop.enqueue(f"echo $$ > pid; {gate.wait}; exit 7", max_retries=1)
+    first = shop.start_worker()
+    shop.number("pid")
+    keeper = first.shim()
+    os.kill(keeper, signal.SIGSTOP)
+    first.kill()
+    gate.open()
+    second = shop.start_worker()
+    eventually(lambda: shop.store.workers()[-1].identity.pid == second.pid, "the second worker is there")
+    assert shop.job(job).state == "processing"
+    os.kill(keeper, signal.SIGCONT)
+    found = shop.becomes(job, "dead")
+    assert (found.exit_code, found.attempts) == (7, 1)
