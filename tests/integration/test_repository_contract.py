@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from queuectl import errors
 from queuectl.model import Bury, Cancel, Complete, Execution, JobSpec, JobState, Outcome, Retry, Return, Verdict
@@ -138,7 +137,9 @@ class TestEnqueue:
         )
         assert repository.enqueue([spec], now=NOW) == [Enqueued("a", "created")]
         job = repository.get("a")
-        assert JobSpec(*[getattr(job, {"run_at": "next_run_at"}.get(field, field)) for field in JobSpec._fields]) == spec
+        assert (
+            JobSpec(*[getattr(job, {"run_at": "next_run_at"}.get(field, field)) for field in JobSpec._fields]) == spec
+        )
         assert (job.state, job.attempts, job.created_at, job.updated_at) == (JobState.PENDING, 0, NOW, NOW)
         assert (job.started_at, job.finished_at, job.duration_seconds) == (None, None, None)
         assert (job.exit_code, job.error, job.worker) == (None, None, None)
@@ -303,9 +304,7 @@ class TestUniqueKey:
             _enqueue(repository, "b", unique_key="k")
 
     @pytest.mark.parametrize("verdict", [Complete(), Bury("no"), Cancel("no")], ids=lambda verdict: verdict.state)
-    def test_a_job_that_has_ended_gives_it_back(
-        self, repository: JobRepository, worker: int, verdict: Verdict
-    ) -> None:
+    def test_a_job_that_has_ended_gives_it_back(self, repository: JobRepository, worker: int, verdict: Verdict) -> None:
         _enqueue(repository, "a", unique_key="k")
         _settle(repository, worker, _lease(repository, worker), verdict)
         _enqueue(repository, "b", unique_key="k")
@@ -550,7 +549,9 @@ class TestClaim:
         assert _claim(repository, worker, now=NOW + HOUR - 1).leases == []
         assert _lease(repository, worker, now=NOW + HOUR).job.attempts == 2
 
-    def test_a_job_whose_time_has_come_takes_its_place_by_priority(self, repository: JobRepository, worker: int) -> None:
+    def test_a_job_whose_time_has_come_takes_its_place_by_priority(
+        self, repository: JobRepository, worker: int
+    ) -> None:
         _enqueue(repository, "a", run_at=NOW + HOUR, priority=1)
         _enqueue(repository, "b")
         _enqueue(repository, "c", priority=2)
@@ -677,9 +678,7 @@ class TestSettle:
         assert _settle(repository, worker, lease._replace(token=other.token), Complete()) == {other.token}
         assert _listed(repository, Filter(states=(JobState.PROCESSING,))) == ["a", "b"]
 
-    def test_a_refused_settlement_holds_up_no_other(
-        self, repository: JobRepository, worker: int, lease: Lease
-    ) -> None:
+    def test_a_refused_settlement_holds_up_no_other(self, repository: JobRepository, worker: int, lease: Lease) -> None:
         _enqueue(repository, "b")
         other = _lease(repository, worker)
         stale = Settlement(lease.job.seq, "stale", _ended(Complete()), Complete())

@@ -38,7 +38,7 @@ INTERRUPTED = 130  #: exit code after Ctrl-C, as shells have it: 128 + SIGINT
 class Root(LazyWords):
     """The program as a whole."""
 
-    def main(  # type: ignore[override]  # Click's overloads differ in what they return
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,

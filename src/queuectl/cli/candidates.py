@@ -5,72 +5,64 @@ A key press must neither make a store nor print an error: whatever goes wrong of
 
 from __future__ import annotations
 
-import contextlib
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from click.shell_completion import CompletionItem
 
 from queuectl.cli.output import safe
+from queuectl.repository import open_repository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from queuectl.cli.session import Session
-    from queuectl.model import JobState
+    from queuectl.model import Job, JobState
     from queuectl.repository.base import JobRepository
 
 _DESCRIPTION = 50  #: characters of a command beside an id
+_NEWEST = 200  #: jobs whose tags are offered
 
 
 def jobs(
-    session: Session, incomplete: str, states: Sequence[JobState], *, but: Sequence[str] | None = None
+    session: Session, incomplete: str, states: Sequence[JobState], *, but: Collection[str] | None = None
 ) -> list[CompletionItem]:
     """Offer ids that begin so, those on the line already left out."""
-    with _opened(session) as repository:
+
+    def ask(repository: JobRepository) -> list[CompletionItem]:
         found = repository.complete_ids(incomplete, states=states)
-        return [
-            CompletionItem(job.id, help=_description(f"{job.state} · {job.command}"))
-            for job in found
-            if job.id not in (but or ())
-        ]
-    return []
+        return [CompletionItem(job.id, help=_description(job)) for job in found if job.id not in (but or ())]
+
+    return _answer(session, ask)
 
 
 def queues(session: Session, incomplete: str) -> list[CompletionItem]:
     """Offer the queues that hold jobs."""
-    with _opened(session) as repository:
-        return [CompletionItem(name) for name in repository.queues() if name.startswith(incomplete)]
-    return []
-
-
-def workers(session: Session, incomplete: str) -> list[CompletionItem]:
-    """Offer the names of the workers that are alive."""
-    from queuectl.cli.status import live_workers
-
-    with _opened(session) as repository:
-        names = [worker.identity.name for worker in live_workers(repository)]
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-    return []
+    return _answer(session, lambda repository: _beginning(incomplete, repository.queues()))
 
 
 def tags(session: Session, incomplete: str) -> list[CompletionItem]:
     """Offer the tags of the newest jobs."""
-    with _opened(session) as repository:
-        names = {tag for job in repository.list(limit=200).jobs for tag in job.tags}
-        return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
-    return []
+
+    def ask(repository: JobRepository) -> list[CompletionItem]:
+        newest = repository.list(limit=_NEWEST).jobs
+        return _beginning(incomplete, sorted({tag for job in newest for tag in job.tags}))
+
+    return _answer(session, ask)
 
 
-@contextlib.contextmanager
-def _opened(session: Session) -> Iterator[JobRepository]:
-    from queuectl.repository import open_repository
-
-    with contextlib.suppress(Exception):
-        repository = open_repository(session.url, create=False)
-        with contextlib.closing(repository):
-            yield repository
+def _answer(session: Session, ask: Callable[[JobRepository], list[CompletionItem]]) -> list[CompletionItem]:
+    try:
+        with closing(open_repository(session.url, create=False)) as repository:
+            return ask(repository)
+    except Exception:  # noqa: BLE001 - no store, a busy one, a damaged one: nothing to offer
+        return []
 
 
-def _description(text: str) -> str:
-    shown = safe(text)
-    return shown if len(shown) <= _DESCRIPTION else shown[: _DESCRIPTION - 1] + "…"
+def _beginning(incomplete: str, names: Collection[str]) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _description(job: Job) -> str:
+    text = safe(f"{job.state} · {job.command[:_DESCRIPTION]}")
+    return text if len(text) <= _DESCRIPTION else text[: _DESCRIPTION - 1] + "…"

@@ -22,8 +22,6 @@ from queuectl.repository import open_repository
 from queuectl.worker.events import EventKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from queuectl.model import Job
     from queuectl.worker.events import Event, View
 

@@ -11,7 +11,7 @@ from queuectl.cli.confirm import confirm, demand_somebody
 from queuectl.cli.list import show_jobs
 from queuectl.cli.options import job_ids, limit_option, queue_option, search_option, shared, tag_option
 from queuectl.cli.session import Session, now
-from queuectl.cli.words import Command, Words
+from queuectl.cli.words import Words
 from queuectl.errors import InvalidInput, WrongState
 from queuectl.model import JobState
 from queuectl.repository.base import Filter

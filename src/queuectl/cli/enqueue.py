@@ -31,7 +31,7 @@ class _Enqueue(Command):
         """Move a specification that options follow to the end of the line."""
         line = list(args)
         rest = super().parse_args(ctx, args)
-        words = ctx.params.get("words") or ()
+        words: tuple[str, ...] = ctx.params.get("words") or ()
         before = line[: -len(words)] if words else []
         if len(words) > 1 and before[-1:] != ["--"] and not ctx.resilient_parsing and _is_specification(words[0]):
             ctx.params.clear()
@@ -74,7 +74,7 @@ def _is_specification(word: str) -> bool:
 @shared
 @click.pass_obj
 def command(
-    session: Session, words: tuple[str, ...], path: str | None, if_exists: str, at: int | None, **options: Any
+    session: Session, /, words: tuple[str, ...], path: str | None, if_exists: str, at: int | None, **options: Any
 ) -> None:
     """Put a job into the queue, or many: all of them or none.
 

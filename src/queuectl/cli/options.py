@@ -51,7 +51,7 @@ def named(param: click.Parameter | None) -> Iterator[None]:
         raise InvalidInput(f"{option}{error.message}", error.hint) from None
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A duration like `90s` or `2h30m`, as seconds."""
 
     name = "duration"
@@ -64,7 +64,7 @@ class Duration(click.ParamType):
             return parse_duration(value) if isinstance(value, str) else value
 
 
-class Time(click.ParamType):
+class Time(click.ParamType[int]):
     """A time like `18:00`, `+10m` or RFC 3339, as milliseconds since the epoch."""
 
     name = "time"
@@ -77,7 +77,7 @@ class Time(click.ParamType):
             return parse_time(value, now()) if isinstance(value, str) else value
 
 
-class States(click.ParamType):
+class States(click.ParamType[tuple[JobState, ...]]):
     """Names of states with commas between them, as a tuple."""
 
     name = "states"

@@ -111,9 +111,14 @@ def console() -> Console:
 
     # Of what is drawn in no colour not even bold letters remain: some readers of such output
     # stumble over any escape sequence.
-    colors = None if no_color() or not is_terminal() else "auto"
+    is_plain = no_color() or not is_terminal()
     return Console(
-        file=sys.stdout, color_system=colors, markup=False, emoji=False, highlight=False, legacy_windows=False
+        file=sys.stdout,
+        color_system=None if is_plain else "auto",
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
     )
 
 

@@ -18,7 +18,6 @@ from click.shell_completion import (
     ShellComplete,
     ZshComplete,
     add_completion_class,
-    get_completion_class,
     split_arg_string,
 )
 
@@ -105,7 +104,8 @@ class Bash(_WholeWords, BashComplete):
             return "none," if "!" in value else "plain," + re.sub(r'([$`"\\])', r"\\\1", value)
         value = re.sub(r"([^\w@%+=:,./^-])", r"\\\1", value)
         breaks = environment().get("COMP_WORDBREAKS", "")
-        kept = max((self._typed.rfind(char) + 1 for char in ":=@" if char in breaks), default=0)
+        # Bash replaces what stands behind the last of these, and an `@` with it.
+        kept = max((self._typed.rfind(char) + (char != "@") for char in ":=@" if char in breaks), default=0)
         return "plain," + (value[kept:] if value.startswith(self._typed[:kept]) else value)
 
 
@@ -125,12 +125,12 @@ class Fish(_WholeWords, FishComplete):
     source_template = _FISH
 
 
+_CLASSES: dict[str, type[ShellComplete]] = {"bash": Bash, "fish": Fish, "zsh": Zsh}
+
+
 def script(shell: str) -> str:
     """Return what a shell must read to complete this program."""
-    _register()
-    completer = get_completion_class(shell)
-    assert completer is not None
-    made = completer(_nothing(), {}, "queuectl", "_QUEUECTL_COMPLETE")
+    made = _CLASSES[shell](_nothing(), {}, "queuectl", "_QUEUECTL_COMPLETE")
     # Not `made.source()`: for bash that starts a bash to look at its version.
     return made.source_template % made.source_vars()
 
@@ -144,9 +144,8 @@ def answer(respond: Callable[..., None], ctx_args: Any, prog_name: str) -> None:
 
 
 def _register() -> None:
-    add_completion_class(Bash)
-    add_completion_class(Fish)
-    add_completion_class(Zsh)
+    for name, completer in _CLASSES.items():
+        add_completion_class(completer, name)
 
 
 def _nothing() -> Any:

@@ -82,6 +82,7 @@ class Shim:
         self.environment = dict(os.environb)
         self.running: dict[int, Run] = {}
         self.unread = b""
+        self.look_at = 0.0
         self.events: list[tuple[object, ...]] = []
         self.introduce()
 
@@ -107,7 +108,7 @@ class Shim:
                     self.listen()
                     if not self.attached:
                         poll.unregister(self.worker)
-            if not ready:
+            if time.monotonic() >= self.look_at:
                 self.look_at_logs()
             self.report()
 
@@ -216,6 +217,7 @@ class Shim:
 
     def look_at_logs(self) -> None:
         """Give back the middle of logs that have grown too long."""
+        self.look_at = time.monotonic() + LOOK
         for run in self.running.values():
             size = os.fstat(run.log).st_size
             if size > run.cap:

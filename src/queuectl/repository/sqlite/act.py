@@ -75,7 +75,7 @@ def _named(db: sqlite3.Connection, ids: Sequence[str]) -> Sequence[tuple[Any, ..
 def _cancellable(db: sqlite3.Connection, which: Filter) -> Sequence[tuple[Any, ...]]:
     places, where, values = condition(which)
     here = f"place IN ({marks(places)})" if places else "1"
-    query = f"SELECT {COLUMNS} FROM jobs WHERE {where} AND {here} AND state IN ('pending', 'processing')"
+    query = f"SELECT {COLUMNS} FROM jobs WHERE {where} AND {here} AND state IN ('pending', 'processing') ORDER BY seq"
     return db.execute(query, (*values, *places)).fetchall()
 
 

@@ -1,0 +1,410 @@
+"""The lifecycle under random orders of events, held against a model that fits on a page.
+
+The model knows of each job what a careful reader of docs/lifecycle.md would: its state, attempts, when it may
+run, and which token holds it. After each step the store is looked at from outside, by SQL through a connection
+of its own, and must show the invariants of that page whatever the model says.
+
+Seen to fail against: the token left out of `_HELD` and of `_RESCUE`, `state = 'processing'` left out of `_HELD`
+with the token kept by a settlement, a promotion that ignores `next_run_at`, a claim without `attempts + 1`,
+a retry that keeps its attempts, the trigger that counts left out of one column.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from queuectl import errors
+from queuectl.model import (
+    FINAL,
+    TRANSITIONS,
+    Bury,
+    Cancel,
+    Complete,
+    Execution,
+    JobSpec,
+    JobState,
+    Outcome,
+    Retry,
+    Return,
+)
+from queuectl.repository import open_repository
+from queuectl.repository.base import Filter, IfExists, Lease, Settlement, WorkerIdentity
+from queuectl.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from queuectl.model import Verdict
+
+pytestmark = pytest.mark.timeout(3600)  # the thorough profile takes minutes
+
+NOW = 1_800_000_000_000
+LEASE = 60.0
+IDS = st.sampled_from(["a", "b", "c", "d", "e"])
+QUEUES = ("x", "y")
+LUCK = st.randoms(use_true_random=False)
+
+
+@dataclass
+class Modelled:
+    """What ought to be true of one job."""
+
+    seq: int
+    spec: JobSpec
+    due: int
+    state: JobState = JobState.PENDING
+    attempts: int = 0
+    token: str | None = None
+    holder: int | None = None
+    unwanted: bool = False
+    path: list[JobState] = field(default_factory=lambda: [JobState.PENDING])
+
+    def goes(self, *states: JobState) -> None:
+        self.path += states
+        self.state = states[-1]
+        if self.state is not JobState.PROCESSING:
+            self.token = self.holder = None
+            self.unwanted = False
+
+    @property
+    def limit(self) -> int:
+        return max(1, self.spec.max_retries or 0)
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Two workers, two connections, five ids, one clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory(prefix="queuectl-machine-")
+        path = Path(self.directory.name, "queue.db")
+        self.repositories = [open_repository(str(path)) for _ in range(2)]
+        self.outside = sqlite3.connect(path, isolation_level=None)
+        self.now = NOW
+        self.jobs: dict[str, Modelled] = {}
+        self.tokens: list[Lease] = []  # all that were ever given, for late writes
+        self.seqs = 0
+        self.workers: list[int] = []
+
+    @initialize()
+    def two_workers_join(self) -> None:
+        for number, repository in enumerate(self.repositories):
+            identity = WorkerIdentity(f"w{number}", "host", "boot", "ns", number, 1, 4, (), f"p{number}")
+            self.workers.append(repository.join(identity, now=self.now, ticks=1.0))
+
+    def teardown(self) -> None:
+        for job in self.jobs.values():
+            event(f"a job ended as {job.state}")
+        assert self.outside.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        self.outside.close()
+        for repository in self.repositories:
+            repository.close()
+        self.directory.cleanup()
+
+    def _in_state(self, *states: JobState) -> list[Modelled]:
+        return [job for job in self.jobs.values() if job.state in states]
+
+    # -- rules ------------------------------------------------------------------------
+
+    @rule(
+        names=st.lists(IDS, min_size=1, max_size=3),
+        if_exists=st.sampled_from([*IfExists, IfExists.ERROR]),
+        priority=st.integers(0, 2),
+        delay=st.sampled_from([None, None, 0, 5, 50]),
+        max_retries=st.integers(0, 3),
+        queue=st.sampled_from(QUEUES),
+    )
+    def enqueue(  # noqa: PLR0913 - as many facts as a specification has
+        self,
+        names: list[str],
+        if_exists: IfExists,
+        priority: int,
+        delay: int | None,
+        max_retries: int,
+        queue: str,
+    ) -> None:
+        run_at = None if delay is None else self.now + delay
+        specs = [
+            JobSpec("true", id=name, priority=priority, run_at=run_at, max_retries=max_retries, queue=queue)
+            for name in names
+        ]
+        taken = any(name in self.jobs for name in names) or len(set(names)) < len(names)
+        running = any(job.state is JobState.PROCESSING for name, job in self.jobs.items() if name in names)
+        refusal = None
+        if if_exists is IfExists.ERROR and taken:
+            refusal = errors.JobExists
+        if if_exists is IfExists.REPLACE and running:
+            refusal = errors.WrongState
+        if refusal:
+            with pytest.raises(refusal):
+                self.repositories[0].enqueue(specs, now=self.now, if_exists=if_exists)
+            return
+        self.repositories[0].enqueue(specs, now=self.now, if_exists=if_exists)
+        for name, spec in zip(names, specs, strict=True):
+            self._stored(name, spec, if_exists)
+
+    def _stored(self, name: str, spec: JobSpec, if_exists: IfExists) -> None:
+        due = self.now if spec.run_at is None else spec.run_at
+        job = self.jobs.get(name)
+        if job is None:
+            self.seqs = max(self.seqs + 1, self.repositories[0].get(name).seq)
+            self.jobs[name] = Modelled(self.repositories[0].get(name).seq, spec, due)
+        elif if_exists is IfExists.REPLACE:
+            job.spec, job.due, job.attempts = spec, due, 0
+            if job.state is not JobState.PENDING:
+                job.goes(JobState.PENDING)
+
+    @rule(
+        worker=st.integers(0, 1),
+        slots=st.integers(1, 3),
+        queues=st.sampled_from([(), (), ("x",), ("y",), QUEUES]),
+    )
+    def claim(self, worker: int, slots: int, queues: tuple[str, ...]) -> None:
+        turn = self.repositories[worker].turn(
+            [], worker=self.workers[worker], slots=slots, queues=queues, now=self.now, lease_seconds=LEASE
+        )
+        ready = [
+            job
+            for job in self._in_state(JobState.PENDING)
+            if job.due <= self.now and (not queues or job.spec.queue in queues)
+        ]
+        ready.sort(key=lambda job: (-job.spec.priority, job.seq))
+        assert [lease.job.seq for lease in turn.leases] == [job.seq for job in ready[:slots]]
+        for lease, job in zip(turn.leases, ready, strict=False):
+            assert lease.token not in {old.token for old in self.tokens}
+            job.attempts += 1
+            job.goes(JobState.PROCESSING)
+            job.token, job.holder = lease.token, worker
+            self.tokens.append(lease)
+
+    def _judged(self, job: Modelled, outcome: Outcome, exit_code: int) -> tuple[Execution, Verdict]:
+        code = None if outcome in {Outcome.LOST, Outcome.RETURNED} else exit_code
+        execution = Execution(outcome, code, f"exit code {exit_code}" if exit_code else None, None, self.now, 0.5)
+        policy = RetryPolicy(max_retries=job.spec.max_retries or 0, base=0.003, cap=0.02)
+        return execution, policy.judge(job.attempts, execution, now=self.now)
+
+    def _settle(self, worker: int, lease: Lease, execution: Execution, verdict: Verdict) -> frozenset[str]:
+        settlement = Settlement(lease.job.seq, lease.token, execution, verdict)
+        return (
+            self.repositories[worker]
+            .turn([settlement], worker=self.workers[worker], slots=0, now=self.now, lease_seconds=LEASE)
+            .refused
+        )
+
+    @precondition(lambda self: self._in_state(JobState.PROCESSING))
+    @rule(
+        data=st.data(),
+        outcome=st.sampled_from([*Outcome, Outcome.EXITED, Outcome.EXITED]),
+        exit_code=st.sampled_from([0, 1]),
+    )
+    def settle(self, data: st.DataObject, outcome: Outcome, exit_code: int) -> None:
+        job = data.draw(st.sampled_from(self._in_state(JobState.PROCESSING)))
+        lease = next(lease for lease in self.tokens if lease.token == job.token)
+        execution, verdict = self._judged(job, outcome, exit_code)
+        assert job.holder is not None
+        assert self._settle(job.holder, lease, execution, verdict) == frozenset()
+        self._ended(job, verdict)
+
+    def _ended(self, job: Modelled, verdict: Verdict) -> None:
+        if job.unwanted and isinstance(verdict, (Retry, Return)):
+            verdict = Cancel("cancelled")
+        match verdict:
+            case Complete() | Cancel():
+                job.goes(verdict.state)
+            case Retry():
+                job.due = verdict.next_run_at
+                job.goes(JobState.FAILED, JobState.PENDING)
+            case Bury():
+                job.goes(JobState.FAILED, JobState.DEAD)
+            case Return():
+                job.attempts -= 1
+                job.due = self.now
+                job.goes(JobState.PENDING)
+
+    def _late(self, data: st.DataObject, lease: Lease) -> None:
+        verdicts: list[Verdict] = [Complete(), Retry(self.now, "late"), Bury("late"), Return(), Cancel("late")]
+        verdict = data.draw(st.sampled_from(verdicts))
+        execution = Execution(Outcome.EXITED, 0, "late", None, self.now + 1, 0.5)
+        before = self._everything()
+        assert self._settle(data.draw(st.integers(0, 1)), lease, execution, verdict) == {lease.token}
+        assert self._everything() == before
+
+    @precondition(lambda self: len(self.tokens) > len(self._in_state(JobState.PROCESSING)))
+    @rule(data=st.data())
+    def write_late_with_an_old_token(self, data: st.DataObject) -> None:
+        valid = {job.token for job in self.jobs.values()}
+        self._late(data, data.draw(st.sampled_from([lease for lease in self.tokens if lease.token not in valid])))
+
+    @precondition(lambda self: self._in_state(JobState.PROCESSING))
+    @rule(data=st.data(), write_late=st.booleans())
+    def lose_the_lease(self, data: st.DataObject, *, write_late: bool) -> None:
+        """Two rescuers see the same lease; one gets it, then the old worker comes back with its result."""
+        job = data.draw(st.sampled_from(self._in_state(JobState.PROCESSING)))
+        assert job.holder is not None
+        looked = [lease for lease in self.repositories[0].leases_of(self.workers[job.holder])]  # noqa: C416 - a copy
+        mine = [lease for lease in looked if lease.job.seq == job.seq]
+        assert [lease.token for lease in mine] == [job.token]
+        first = data.draw(st.integers(0, 1))
+        taken, nothing = (
+            self.repositories[one].rescue(mine, worker=self.workers[one], now=self.now, lease_seconds=LEASE)
+            for one in (first, 1 - first)
+        )
+        assert (len(taken), len(nothing)) == (1, 0)
+        job.token, job.holder = taken[0].token, first
+        self.tokens.append(taken[0])
+        if write_late:
+            self._late(data, mine[0])
+
+    @precondition(lambda self: self._in_state(JobState.PROCESSING))
+    @rule(data=st.data())
+    def reclaim_and_then_write_late(self, data: st.DataObject) -> None:
+        """The shortest way to a running job with a stale token: given back, claimed again, the old write."""
+        job = data.draw(st.sampled_from(self._in_state(JobState.PROCESSING)))
+        lease = next(lease for lease in self.tokens if lease.token == job.token)
+        self.settle_as_returned(job, lease)
+        self.claim(0, 3, ())
+        self._late(data, lease)
+
+    def settle_as_returned(self, job: Modelled, lease: Lease) -> None:
+        execution, verdict = self._judged(job, Outcome.RETURNED, 0)
+        assert self._settle(0, lease, execution, verdict) == frozenset()
+        self._ended(job, verdict)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data(), everything=st.booleans())
+    def retry_from_the_dead_letter_queue(self, data: st.DataObject, *, everything: bool) -> None:
+        dead = self._in_state(JobState.DEAD)
+        if not everything:
+            chosen = data.draw(st.sampled_from(sorted(self.jobs)))
+            if self.jobs[chosen].state is not JobState.DEAD:
+                with pytest.raises(errors.WrongState):
+                    self.repositories[1].retry(Filter(ids=(chosen,)), now=self.now)
+                return
+            dead = [self.jobs[chosen]]
+        ids = () if everything else (str(dead[0].spec.id),)
+        done = self.repositories[1].retry(Filter(ids=ids), now=self.now)
+        assert list(done) == [job.spec.id for job in sorted(dead, key=lambda job: job.seq)]
+        for job in dead:
+            job.attempts, job.due = 0, self.now
+            job.goes(JobState.PENDING)
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        chosen = data.draw(st.sampled_from(sorted(self.jobs)))
+        job = self.jobs[chosen]
+        if job.state in {JobState.COMPLETED, JobState.CANCELLED}:
+            with pytest.raises(errors.WrongState):
+                self.repositories[1].cancel(Filter(ids=(chosen,)), now=self.now, grace=1.0)
+            return
+        done = self.repositories[1].cancel(Filter(ids=(chosen,)), now=self.now, grace=1.0)
+        if job.state is JobState.PROCESSING:
+            assert done == ((), (chosen,))
+            job.unwanted = True
+        else:
+            assert done == ((chosen,), ())
+            job.goes(JobState.CANCELLED)
+
+    @rule(milliseconds=st.sampled_from([1, 5, 20, 50, 1000]))
+    def advance_the_clock(self, milliseconds: int) -> None:
+        self.now += milliseconds
+
+    @rule(worker=st.integers(0, 1))
+    def renew(self, worker: int) -> None:
+        repository = self.repositories[worker]
+        assert repository.renew(self.workers[worker], now=self.now, ticks=2.0, lease_seconds=LEASE) == ""
+
+    # -- what must hold ---------------------------------------------------------------
+
+    def _everything(self) -> list[list[tuple[Any, ...]]]:
+        return [
+            self.outside.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()  # noqa: S608 - three constants
+            for table in ("jobs", "history", "counts")
+        ]
+
+    @invariant()
+    def the_store_is_what_the_model_says(self) -> None:
+        rows = self.outside.execute(
+            "SELECT id, seq, state, attempts, lease_token, cancel_grace IS NOT NULL FROM jobs ORDER BY id"
+        ).fetchall()
+        assert rows == [
+            (name, job.seq, str(job.state), job.attempts, job.token, int(job.unwanted))
+            for name, job in sorted(self.jobs.items())
+        ]
+
+    @invariant()
+    def a_state_is_the_fold_of_its_history_by_allowed_steps(self) -> None:
+        for job in self.jobs.values():
+            steps = self.outside.execute(
+                "SELECT step, state, attempt FROM history WHERE job = ? ORDER BY step", (job.seq,)
+            ).fetchall()
+            path = [JobState.PENDING, *(JobState(state) for _, state, _ in steps)]
+            assert path == job.path
+            assert path[-1] is job.state
+            assert set(zip(path, path[1:], strict=False)) <= TRANSITIONS
+            assert [step for step, _, _ in steps] == list(range(1, len(steps) + 1))
+            assert all(0 <= attempt <= job.limit or job.path for _, _, attempt in steps)
+
+    @invariant()
+    def processing_means_a_token_and_a_lease_and_nothing_else_has_them(self) -> None:
+        for state, *lease in self.outside.execute(
+            "SELECT state, lease_token, lease_expires_at, worker_id, record FROM jobs"
+        ):
+            assert [fact is not None for fact in lease] == [state == "processing"] * 4
+
+    @invariant()
+    def final_means_finished(self) -> None:
+        for state, finished_at, next_run_at in self.outside.execute("SELECT state, finished_at, next_run_at FROM jobs"):
+            assert (finished_at is not None) == (JobState(state) in FINAL)
+            assert (next_run_at is None) == (JobState(state) in FINAL)
+
+    @invariant()
+    def failed_is_only_passed_through(self) -> None:
+        assert self.outside.execute("SELECT count(*) FROM jobs WHERE state = 'failed'").fetchone() == (0,)
+
+    @invariant()
+    def attempts_stay_within_their_limit(self) -> None:
+        bad = "SELECT id FROM jobs WHERE attempts < 0 OR attempts > max(1, max_retries) OR attempts > runs"
+        assert self.outside.execute(bad).fetchall() == []
+
+    @invariant()
+    def no_two_jobs_share_a_token(self) -> None:
+        tokens = self.outside.execute("SELECT count(lease_token), count(DISTINCT lease_token) FROM jobs").fetchone()
+        assert tokens[0] == tokens[1]
+
+    @invariant()
+    def the_counters_are_what_counting_would_find(self) -> None:
+        kept = self.outside.execute("SELECT place, queue, jobs FROM counts WHERE jobs <> 0 ORDER BY 1, 2").fetchall()
+        real = self.outside.execute("SELECT place, queue, count(*) FROM jobs GROUP BY 1, 2 ORDER BY 1, 2").fetchall()
+        assert kept == real
+        assert sum(jobs for _, _, jobs in kept) == len(self.jobs)
+
+    @invariant()
+    def what_is_counted_as_ready_could_be_claimed(self) -> None:
+        pending = self._in_state(JobState.PENDING)
+        ready = [job for job in pending if job.due <= self.now]
+        waiting = [job for job in pending if job.due > self.now]
+        counts = self.repositories[1].counts(now=self.now)
+        assert counts.ready == len(ready)
+        assert counts.retrying == sum(job.attempts > 0 for job in waiting)
+        assert counts.scheduled == sum(job.attempts == 0 for job in waiting)
+        oldest = min(ready, key=lambda job: job.seq, default=None)
+        assert counts.oldest_ready_since == (oldest and oldest.due)
+        outlook = self.repositories[0].outlook(["x"], now=self.now)
+        assert outlook.ready == any(job.spec.queue == "x" for job in ready)
+
+
+QueueMachine.TestCase.settings = settings(
+    max_examples=3000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 60,
+    stateful_step_count=40,
+    deadline=None,
+)
+TestTheQueue = QueueMachine.TestCase
