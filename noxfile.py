@@ -79,11 +79,16 @@ def _built(suffix: str) -> Path:
     return path
 
 
-def _measured_pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest, counting the lines it covers in this session's own files, for `coverage` to add up."""
-    session.env["COVERAGE_FILE"] = str(ROOT / f".coverage.{session.name}")
+def _pytest(session: nox.Session, *arguments: str, measured: bool) -> None:
+    """Run pytest; if measured, keep the lines it covers in files of this session, for `coverage` to add up."""
+    pytest = ("pytest", *IN_PARALLEL, *(session.posargs or arguments))
+    if not measured:
+        session.run(*pytest)
+        return
+    part = ".coverage." + re.sub(r"[^\w.-]+", "-", session.name).strip("-")
+    session.env["COVERAGE_FILE"] = str(session.cache_dir.resolve() / part)
     session.run("coverage", "erase")  # what an earlier run left speaks of older code
-    session.run("coverage", "run", "-m", "pytest", *IN_PARALLEL, *(session.posargs or arguments))
+    session.run("coverage", "run", "-m", *pytest)
 
 
 @nox.session
@@ -157,14 +162,18 @@ def _check_installation(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit and integration tests against the installed wheel."""
     _install_wheel(session, *_group("test"))
-    _measured_pytest(session, "tests/unit", "tests/integration")
+    _pytest(session, "tests/unit", "tests/integration", measured=True)
 
 
 @nox.session(requires=["build"])
-def acceptance(session: nox.Session) -> None:
-    """Run the installed program from outside: processes, signals, kills, terminals."""
+@nox.parametrize("measured", [False, True], ids=["plain", "measured"])
+def acceptance(session: nox.Session, measured: bool) -> None:  # noqa: FBT001 - nox passes it
+    """Run the installed program from outside: processes, signals, kills, terminals.
+
+    Twice, because measuring slows every start: a race may show only without it.
+    """
     _install_wheel(session, *_group("test"))
-    _measured_pytest(session, "tests/acceptance")
+    _pytest(session, "tests/acceptance", measured=measured)
 
 
 @nox.session(requires=["build"])
@@ -211,7 +220,7 @@ def _without_code(page: Path) -> str:
 def coverage(session: nox.Session) -> None:
     """Add up the lines that all test sessions of this tree have covered."""
     session.install(*_group("test"))
-    session.run("coverage", "combine", "--quiet", "--keep")
+    session.run("coverage", "combine", "--quiet", "--keep", str(session.cache_dir))
     session.run("coverage", "report", *session.posargs)
 
 

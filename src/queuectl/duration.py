@@ -76,7 +76,7 @@ def format_duration(seconds: float) -> str:
     milliseconds = round(max(0.0, seconds) * 1000)
     if milliseconds < 100:
         return f"{milliseconds}ms" if milliseconds else "0s"
-    if milliseconds < 9_950:
+    if milliseconds < 10_000:
         return f"{round(milliseconds / 100) / 10:g}s"
     minutes, rest = divmod(round(milliseconds / 1000), 60)
     if minutes == 0:

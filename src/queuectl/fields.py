@@ -101,7 +101,7 @@ def _run_at(value: object) -> int:
 
 def _queue(value: object) -> str:
     queue = _text(value)
-    if not re.fullmatch(_QUEUE, queue) or not queue.isprintable():
+    if not re.fullmatch(_QUEUE, queue):
         raise InvalidInput(
             f"{quoted(queue)} is not the name of a queue",
             f"use up to {MAX_LABEL} letters, digits and . _ - : @ +, a letter or digit first",

@@ -180,6 +180,59 @@ def test_a_command_whose_shim_died_as_it_started_keeps_its_exit_code(shop: Shop,
     assert shop.lines("runs") == ["run"]
 
 
+def test_a_command_whose_shim_died_as_it_started_is_not_lost_beside_a_new_shim(shop: Shop) -> None:
+    gate = shop.gate()
+    job = shop.enqueue(f"echo run >> runs; {gate.wait}; exit 7", backoff_base=3600)
+    worker = shop.start_worker("-c", "2", program=_with_shim(shop, SPAWNED, when="after"))
+    worker.said("the shim was killed")
+    eventually(lambda: shop.lines("runs"), "the command runs")
+    # It is looked at once a second; these need a new shim, which keeps the record from now on.
+    for _ in range(3):
+        shop.becomes(shop.enqueue("sleep 0.5"), "completed")
+    assert shop.job(job).state == "processing"
+    gate.open()
+    found = shop.becomes(job, "pending")
+    assert (found.exit_code, found.attempts) == (7, 1)
+    assert shop.lines("runs") == ["run"]
+
+
+def test_what_a_shim_never_got_to_does_not_wait_for_the_next_shim(shop: Shop) -> None:
+    first = shop.enqueue("true")
+    worker = shop.start_worker("-c", "2")
+    shop.becomes(first, "completed")
+    keeper = worker.shim()
+    os.kill(keeper, signal.SIGSTOP)
+    jobs = [shop.enqueue("echo run >> runs") for _ in range(2)]
+    eventually(lambda: len(worker.events("started")) == 3, "the commands are sent")
+    os.kill(keeper, signal.SIGKILL)
+    for job in jobs:
+        assert shop.becomes(job, "completed").attempts == 1
+    assert shop.lines("runs") == ["run"] * 2
+
+
+def test_a_shim_that_is_slow_to_start_is_waited_for(shop: Shop) -> None:
+    gate = shop.home / "slow"
+    os.mkfifo(gate)
+    job = shop.enqueue("echo run >> runs; exit 7", max_retries=1)
+    path = shop.home / "shim.py"
+    path.write_text(
+        f"open({str(gate)!r}).read()\n"
+        + Path(shim.__file__).read_text(encoding="utf-8").replace("from __future__ import annotations\n", ""),
+        encoding="utf-8",
+    )
+    first = shop.start_worker(program=[sys.executable, "-c", _WITH_SHIM.format(path=str(path))])
+    eventually(lambda: first.events("started"), "the command is sent")
+    with gate.open("w"):  # the shim has come to the gate, and waits until it closes
+        first.kill()
+        second = shop.start_worker()
+        eventually(lambda: second.events("adopted"), "the run is adopted")
+        assert not second.events("returned")
+        assert shop.job(job).state == "processing"
+    found = shop.becomes(job, "dead")
+    assert (found.exit_code, found.attempts) == (7, 1)
+    assert shop.lines("runs") == ["run"]
+
+
 def test_a_command_whose_shim_and_worker_died_as_it_started_is_not_run_beside_itself(shop: Shop) -> None:
     gate = shop.gate()
     command = f"mkdir here || echo overlap >> overlaps; echo run >> runs; {gate.wait}; rmdir here"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
 import pytest
 from hypothesis import assume, example, given
@@ -119,7 +120,7 @@ def test_a_value_is_stored_as_it_was_written_without_needless_characters(key: st
         ("lease", "1.9s"),
         ("lease", "none"),
         ("log-max-bytes", "64M"),
-        ("log-max-bytes", "2PiB"),
+        ("log-max-bytes", "1025TiB"),
         ("log-max-bytes", "1e6"),
         ("log-max-bytes", ""),
         ("retention.dead", "-1d"),
@@ -308,13 +309,13 @@ def test_a_location_is_shown_without_its_password(url: str, shown: str) -> None:
     assert redact_url(url) == shown
 
 
-@given(st.text(min_size=1).map(lambda text: f"<{text}>"))
+@given(st.text())
 @example("<a@b/c>")
 @example("<a\nb>")
 @example("<a?b#c>")
 def test_no_password_of_a_url_is_ever_shown(secret: str) -> None:
-    assert secret not in redact_url(f"postgresql://user:{secret}@host:5432/jobs")
-    assert redact_url(f"postgresql://user:{secret}@host:5432/jobs").startswith("postgresql://user:***@")
+    shown = redact_url(f"postgresql://user:{secret}@host:5432/jobs?password={quote(secret)}")
+    assert shown == "postgresql://user:***@host:5432/jobs?password=***"
 
 
 @given(st.text())

@@ -198,6 +198,15 @@ def test_an_instant_is_shown_as_datetime_shows_it(instant: int) -> None:
     assert format_time(instant) == moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def test_the_turns_of_every_month_and_year_are_shown_as_datetime_shows_them() -> None:
+    for year in range(1970, 10_000):
+        for month, day in ((1, 1), (2, 28), (3, 1), (12, 31)):
+            date = datetime(year, month, day, tzinfo=UTC)
+            instant = (date - EPOCH) // timedelta(milliseconds=1)
+            assert format_time(instant) == f"{date:%Y-%m-%d}T00:00:00.000Z"
+            assert parse_rfc3339(f"{date:%Y-%m-%d}T00:00:00Z") == instant
+
+
 @given(instants, instants)
 def test_shown_instants_sort_as_instants_do(one: int, other: int) -> None:
     assert (format_time(one) < format_time(other)) == (one < other)
@@ -361,6 +370,15 @@ def test_what_no_clock_shows_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="is not a time") as caught:
         parse_time(text, NOW)
     assert "18:00" in str(caught.value.hint)
+
+
+def test_a_time_of_day_that_the_system_cannot_compute_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflow(_: object) -> float:
+        raise OverflowError
+
+    monkeypatch.setattr(time, "mktime", overflow)
+    with pytest.raises(InvalidInput, match="does not show 18:00 again"):
+        parse_time("18:00", NOW)
 
 
 def test_a_time_of_day_after_the_last_year_is_refused(zone: Callable[[str], None]) -> None:

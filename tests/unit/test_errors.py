@@ -96,6 +96,7 @@ def test_the_nearest_choice_is_suggested() -> None:
 
 def test_a_suggestion_ignores_case() -> None:
     assert did_you_mean("MAX-RETRIES", ["max-retries"]) == "did you mean 'max-retries'?"
+    assert did_you_mean("no_colour", ["NO_COLOR"]) == "did you mean 'NO_COLOR'?"
 
 
 def test_nothing_is_suggested_when_nothing_is_near() -> None:

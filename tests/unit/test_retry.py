@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -94,8 +95,13 @@ def test_half_the_luck_takes_half_of_what_jitter_leaves_to_it(jitter: float, sec
     assert RetryPolicy(jitter=jitter).delay(2, luck=0.5) == seconds
 
 
-def test_a_whole_number_as_base_is_computed_as_fast_as_any_other() -> None:
-    assert RetryPolicy(base=3).delay(10**6) == 86_400
+def test_a_whole_number_as_base_makes_no_number_of_a_million_digits() -> None:
+    tracemalloc.start()
+    try:
+        assert RetryPolicy(base=3).delay(10**6) == 86_400
+        assert tracemalloc.get_traced_memory()[1] < 50_000
+    finally:
+        tracemalloc.stop()
 
 
 # -- judge ------------------------------------------------------------------------------------
@@ -138,6 +144,10 @@ def test_a_failure_without_a_reason_gets_the_name_of_its_outcome() -> None:
 
 def test_the_wait_is_counted_from_now_and_not_from_the_end_of_the_run() -> None:
     assert RetryPolicy().judge(1, _failed(), now=NOW + 5000) == Retry(NOW + 8000, "exit code 1")
+
+
+def test_a_retry_after_the_last_year_is_due_in_its_last_moment() -> None:
+    assert RetryPolicy().judge(1, _failed("x"), now=MAX_INSTANT - 1) == Retry(MAX_INSTANT, "x")
 
 
 def test_luck_shortens_the_wait() -> None:

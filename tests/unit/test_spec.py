@@ -268,6 +268,10 @@ def test_an_environment_that_is_no_object_is_refused_and_never_shown() -> None:
     assert "hunter2" not in str(error.hint)
 
 
+def test_an_empty_directory_is_refused() -> None:
+    assert _refused(cwd="").message == "cwd: it is empty"
+
+
 @given(instants)
 def test_run_at_is_an_instant(instant: int) -> None:
     assert parse_spec({"command": "true", "run_at": format_time(instant)}, now=NOW).run_at == instant

@@ -35,6 +35,10 @@ TABLE = {
 INTERRUPTED = 130  #: exit code after Ctrl-C, as shells have it: 128 + SIGINT
 
 
+class ReaderGoneError(Exception):
+    """Whoever reads stdout has seen enough, as in `list | head -1`."""
+
+
 class Root(LazyWords):
     """The program as a whole."""
 
@@ -61,6 +65,13 @@ class Root(LazyWords):
         finally:
             session.close()
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, and keep from Click that nobody reads on: it would exit with 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
+
     def _main_shell_completion(self, ctx_args: Any, prog_name: str, complete_var: str | None = None) -> None:
         """Answer a shell that asks for candidates, and never with an error."""
         from queuectl.config import environment
@@ -78,8 +89,7 @@ def _code_of(run: Callable[[], Any], session: Session, words: Sequence[str]) -> 
         output.flush()
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever reads has seen enough, as in `list | head -1`.
+    except (ReaderGoneError, BrokenPipeError):
         output.discard()
         return 0
     except Exception as error:  # noqa: BLE001 - whatever it is, it is reported

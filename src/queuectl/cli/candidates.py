@@ -41,6 +41,16 @@ def queues(session: Session, incomplete: str) -> list[CompletionItem]:
     return _answer(session, lambda repository: _beginning(incomplete, repository.queues()))
 
 
+def workers(session: Session, incomplete: str) -> list[CompletionItem]:
+    """Offer the names of the workers that are alive."""
+    from queuectl.cli.status import live_workers
+
+    return _answer(
+        session,
+        lambda repository: _beginning(incomplete, [worker.identity.name for worker in live_workers(repository)]),
+    )
+
+
 def tags(session: Session, incomplete: str) -> list[CompletionItem]:
     """Offer the tags of the newest jobs."""
 

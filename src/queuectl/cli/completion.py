@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from queuectl.cli import output
 from queuectl.cli.options import shared
-from queuectl.cli.session import Session
 from queuectl.cli.words import Command
 from queuectl.config import environment
 from queuectl.errors import OperationFailed
+
+if TYPE_CHECKING:
+    from queuectl.cli.session import Session
 
 #: What has to be true for the shell to find the installed script.
 _NEEDS = {
@@ -78,7 +82,8 @@ def _put(path: Path, text: str) -> bool:
         # The file itself, where somebody keeps it elsewhere and links to it from here.
         temporary.replace(path.resolve())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         hint = "queuectl completion SHELL prints the script, to put it elsewhere"
         raise OperationFailed(f"cannot write {str(path)!r}: {error.strerror}", hint) from error
     return True

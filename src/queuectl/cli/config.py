@@ -8,7 +8,6 @@ import click
 
 from queuectl.cli import output
 from queuectl.cli.options import shared
-from queuectl.cli.session import Session
 from queuectl.cli.words import Command, Words
 from queuectl.config import SETTINGS, parse_setting, setting
 
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from click.shell_completion import CompletionItem
+
+    from queuectl.cli.session import Session
 
 
 def _keys(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

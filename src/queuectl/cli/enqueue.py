@@ -144,7 +144,7 @@ def _jobs(words: Sequence[str], path: str | None, given: dict[str, Any], moment:
         return _first_checked(_amended(_from_file(path, moment), given))
     specified = parse_word(words[0], now=moment) if len(words) == 1 else None
     if specified is not None:
-        return _amended(specified, given)
+        return list(_amended(specified, given))
     if len(words) == 1:
         line = words[0]
     else:
@@ -159,16 +159,16 @@ def _from_file(path: str, moment: int) -> Iterator[JobSpec]:
     source = "stdin" if path == "-" else output.safe(path)
     try:
         # Descriptor 0 rather than sys.stdin: bytes that are not UTF-8 are to be reported.
-        with open(0 if path == "-" else path, encoding="utf-8", errors="surrogateescape", closefd=path != "-") as file:
+        file = open(0 if path == "-" else path, encoding="utf-8", errors="surrogateescape", closefd=path != "-")  # noqa: SIM115 - reading fails in another way than opening
+    except OSError as error:
+        raise InvalidInput(f"cannot read {quoted(path)}: {error.strerror}", "name a file, or - for stdin") from error
+    try:
+        with file:
             # The jobs are read while the store is locked. A disk is quick enough for that; who
             # writes into a pipe may take all day, and is waited for before.
             lines: Iterable[str] = file if file.seekable() else file.readlines()
             yield from read_specs(lines, now=moment, source=source)
     except OSError as error:
-        if isinstance(error, IsADirectoryError | FileNotFoundError | PermissionError | NotADirectoryError):
-            raise InvalidInput(
-                f"cannot read {quoted(path)}: {error.strerror}", "name a file, or - for stdin"
-            ) from error
         raise OperationFailed(f"cannot read {quoted(path)}: {error.strerror}") from error
 
 

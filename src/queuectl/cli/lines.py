@@ -58,7 +58,7 @@ class Lines:
             self._lost += 1
         self.interval = AGAIN if self._outlet.pending else None
 
-    def tick(self, view: View) -> None:  # noqa: ARG002 - lines tell what happens, not how it looks
+    def tick(self, view: View) -> None:
         """Try again to hand on what a slow reader has left."""
         self._outlet.flush()
         self.interval = AGAIN if self._outlet.pending else None

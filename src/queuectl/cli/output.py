@@ -51,11 +51,10 @@ def flush() -> None:
 def discard() -> None:
     """Let go nowhere what nobody can take, or it would fail again when the process ends."""
     import os
+    from contextlib import suppress
 
-    try:
+    with suppress(OSError, ValueError, AttributeError):  # not a real file, as in tests
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):  # not a real file, as in tests
-        pass
 
 
 # -- for pipes ------------------------------------------------------------------------------

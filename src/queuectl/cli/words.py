@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,8 @@ import click
 from queuectl.errors import InvalidInput, did_you_mean, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from click.shell_completion import CompletionItem
 
 #: Other names of commands, in every group.
@@ -21,6 +24,11 @@ class SharedOption(click.Option):
 
 class Command(click.Command):
     """A command whose help lists its own options before those that all share."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let every mistake know where it was made."""
+        with located(ctx):
+            return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write two sections of options."""
@@ -42,7 +50,8 @@ class Words(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Show the help if no word follows."""
-        rest = super().parse_args(ctx, args)
+        with located(ctx):
+            rest = super().parse_args(ctx, args)
         if not ctx._protected_args and not self.invoke_without_command and not ctx.resilient_parsing:  # noqa: SLF001 - Click has no other name for it
             if ctx.find_root().obj.json:
                 raise InvalidInput("the command is not complete", f"see {ctx.command_path} --help")
@@ -66,6 +75,16 @@ class Words(click.Group):
                 f"there is no command {wanted}", did_you_mean(word, known) or f"see {ctx.command_path} --help"
             )
         return (word if command else None), command, args[1:]
+
+
+@contextmanager
+def located(ctx: click.Context) -> Iterator[None]:
+    """Give mistakes the context that Click leaves out of some: it says whose help is to be seen."""
+    try:
+        yield
+    except click.UsageError as error:
+        error.ctx = error.ctx or ctx
+        raise
 
 
 def format_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -78,7 +78,7 @@ def start(
       queuectl worker start
       queuectl worker start --concurrency 4 --drain
       queuectl worker start --once
-    """  # noqa: D301 - Click's mark for lines that stay as they are
+    """
     if once and drain:
         raise InvalidInput("--once and --drain exclude each other", "--drain runs all jobs, --once only one")
     if name is not None and not name.strip():

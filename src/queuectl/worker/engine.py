@@ -319,6 +319,7 @@ class Engine:
         self._presence = Presence(directory)
         self._identity = identify(self._options, self._presence.name)
         self._record = Record(directory / "runs" / self._presence.name)
+        self._record.create()
         self._id = self._repository.join(self._identity, now=wall(), ticks=time.monotonic())
         self._rescue = Rescue(self._repository, self._id, self._identity)
         self._runs = Runs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import marshal
 import os
 import signal
@@ -21,6 +22,7 @@ from queuectl.worker.presence import start_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
+    from typing import BinaryIO
 
 #: Signals to send, by what they are for.
 TERM, KILL = int(signal.SIGTERM), int(signal.SIGKILL)
@@ -68,12 +70,13 @@ class Shim:
 
     def __init__(self, record: Path) -> None:
         here, there = socket.socketpair()
-        with there, Path(shim.__file__).open("rb") as program:
-            descriptors = [program.fileno(), there.fileno()]
+        with there, Path(shim.__file__).open("rb") as program, _locked(record) as kept:
+            descriptors = [program.fileno(), there.fileno(), kept.fileno()]
             for descriptor in descriptors:
                 os.set_inheritable(descriptor, True)  # noqa: FBT003
             nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-            # The real path: a shim needs no virtual environment, and `ps` no long line.
+            # The real path: a shim needs no virtual environment, and `ps` no long line. The last
+            # word is for `ps` alone.
             python = os.path.realpath(sys.executable)
             self.pid = os.posix_spawn(
                 python,
@@ -118,6 +121,17 @@ class Shim:
     def close(self) -> None:
         """Let the shim go: it sees its last commands end, then ends too."""
         self._socket.close()
+
+
+def _locked(record: Path) -> BinaryIO:
+    """Open a run record under the lock that passes to the shim together with the descriptor.
+
+    Were the shim to take it, its commands could be sent and their worker dead before there is a
+    lock: who looks then would believe that nobody will start them any more.
+    """
+    file = os.fdopen(os.open(record, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "r+b")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
 
 
 def _ended(event: tuple[object, ...]) -> Ended:

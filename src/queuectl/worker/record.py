@@ -34,6 +34,10 @@ class Record:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def create(self) -> None:
+        """Make it, empty: a run of which it says nothing was certainly never started."""
+        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+
     def run(self, name: str) -> Recorded | None:
         """Return what it says of the run, or None if the shim was never about to start it."""
         for line in self._lines()[1:]:

@@ -163,7 +163,7 @@ class Runs:
         for name, task in list(self.tasks.items()):
             if not isinstance(task, Adopted):
                 orphan = Adopted(task.lease, self._record, self._store)
-                orphan.slot, orphan.stop = task.slot, task.stop
+                orphan.slot, orphan.stop, orphan.is_abandoned = task.slot, task.stop, True
                 self.tasks[name] = orphan
 
     def _look_at(self, task: Adopted) -> bool:

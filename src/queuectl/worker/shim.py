@@ -73,11 +73,10 @@ class Run:
 class Shim:
     """The process as a whole."""
 
-    def __init__(self, worker: int, record: str) -> None:
+    def __init__(self, worker: int, record: int) -> None:
         self.worker = worker
         self.attached = True
-        self.record = os.open(record, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        fcntl.flock(self.record, fcntl.LOCK_EX)
+        self.record = record  # under a lock that is there for as long as we are
         self.null = os.open(os.devnull, os.O_RDONLY)
         self.environment = dict(os.environb)
         self.running: dict[int, Run] = {}
@@ -282,11 +281,12 @@ def punch(log: int, cap: int, size: int) -> None:
 
 def main() -> None:
     """Run as the program that `queuectl.worker.process` starts."""
-    worker = int(sys.argv[1])
-    os.set_inheritable(worker, False)  # noqa: FBT003
+    worker, record = int(sys.argv[1]), int(sys.argv[2])
+    for descriptor in (worker, record):
+        os.set_inheritable(descriptor, False)  # noqa: FBT003
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    Shim(worker, sys.argv[2]).main()
+    Shim(worker, record).main()
 
 
 if __name__ == "__main__":

@@ -69,6 +69,7 @@ class Adopted(Task):
         self.pid = 0
         self.descriptor: int | None = None  #: readable when the command has ended
         self.look_at = 0.0  #: when to look again, by the monotonic clock
+        self.is_abandoned = False  #: the shim that had to start it is gone for certain
         self._store = store
         self._known = False
 
@@ -85,12 +86,13 @@ class Adopted(Task):
         if pid and process.identified(pid, found.born):
             self._follow(pid)
             return None
-        if not pid and self.record.keeper() is None:
+        # A worker whose shim died may have another by now, which keeps the same record.
+        if not pid and self.record.keeper() != found.keeper:
             stray = process.find_stray(self.run, self._store)
             if stray is not None:
                 self._follow(stray)
                 return None
-        return self._gone(pid, found.keeper)
+        return self._gone(pid or self.pid, found.keeper)
 
     def signal(self, number: int) -> None:
         """Signal the command's group, if the command is still there."""
@@ -111,7 +113,7 @@ class Adopted(Task):
             self.look_at = time.monotonic() + _LATER
 
     def _never_started(self) -> Execution | None:
-        if self.record.may_start_more():
+        if not self.is_abandoned and self.record.may_start_more():
             return None
         # The shim may have got to it between our two looks, and died since.
         if self.record.exists() and self.record.run(self.run) is None:

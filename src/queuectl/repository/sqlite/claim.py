@@ -52,6 +52,11 @@ _FROM_QUEUE = """
     )
 """
 
+_NEXT_RETRY = """
+    SELECT min(next_run_at) FROM jobs INDEXED BY {index}
+    WHERE state = 'pending' AND delayed = 1 AND attempts > 0 {mine}
+"""
+
 _UNWANTED = "SELECT 1 FROM jobs WHERE seq = ? AND state = 'processing' AND cancel_grace IS NOT NULL"
 _HELD = "WHERE seq = :seq AND state = 'processing' AND lease_token = :token"
 _LET_GO = "worker_id = NULL, lease_token = NULL, lease_expires_at = NULL, record = NULL, cancel_grace = NULL"
@@ -104,11 +109,7 @@ class Claiming(Connection):
             (due,) = db.execute(
                 "SELECT min(next_run_at) FROM jobs INDEXED BY jobs_due WHERE state = 'pending' AND delayed = 1"
             ).fetchone()
-            (retry,) = db.execute(
-                "SELECT min(next_run_at) FROM jobs INDEXED BY jobs_retrying"
-                f" WHERE state = 'pending' AND delayed = 1 AND attempts > 0 {mine}",
-                tuple(queues),
-            ).fetchone()
+            retry = _next_retry(db, queues)
             (ready,) = db.execute(
                 f"SELECT EXISTS (SELECT 1 FROM counts WHERE place = 'ready' AND jobs > 0 {mine})"
                 " OR EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_due"
@@ -130,6 +131,16 @@ class Claiming(Connection):
 def lease_of(row: tuple[Any, ...]) -> base.Lease:
     """Make a lease from a row of `COLUMNS`, token, runs, record and returned."""
     return base.Lease(job_of(row), *row[-4:])
+
+
+def _next_retry(db: sqlite3.Connection, queues: Sequence[str]) -> int | None:
+    """Tell when the next retry comes; each queue has its own order, so none walks past those of another."""
+    if not queues:
+        (retry,) = db.execute(_NEXT_RETRY.format(index="jobs_retrying", mine="")).fetchone()
+        return None if retry is None else int(retry)
+    query = _NEXT_RETRY.format(index="jobs_retrying_by_queue", mine="AND queue = ?")
+    found = [at for queue in queues for (at,) in db.execute(query, (queue,)) if at is not None]
+    return min(found, default=None)
 
 
 def _claim(  # noqa: PLR0913, PLR0917 - the facts of one statement

@@ -47,6 +47,9 @@ class Connection:
             self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0)
         try:
             self._open()
+        except (errors.StoreForeign, errors.StoreNewer):
+            self._leave_untouched()
+            raise
         except BaseException:
             self.close()
             raise
@@ -147,6 +150,20 @@ class Connection:
             self._db.execute("PRAGMA synchronous = FULL")
             # SQLite's own lower() knows ASCII only.
             self._db.create_function("casefold", 1, str.casefold, deterministic=True)
+
+    def _leave_untouched(self) -> None:
+        """Close somebody else's file as it was found.
+
+        The last connection to close moves what a crash left in the -wal into the file; one
+        that may only read does not, and while it is there no other is the last.
+        """
+        with contextlib.closing(self._db), contextlib.suppress(OSError, sqlite3.Error):
+            if not self.path.with_name(f"{self.path.name}-wal").stat().st_size:
+                return
+            with contextlib.closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as reader:
+                reader.execute("BEGIN")
+                reader.execute("PRAGMA user_version")
+                self._db.close()
 
     def _migrate(self) -> None:
         """Bring the schema up to date; any number of first commands may do so at once."""

@@ -49,6 +49,7 @@ CREATE INDEX jobs_ready ON jobs (priority DESC, seq) WHERE state = 'pending' AND
 CREATE INDEX jobs_ready_by_queue ON jobs (queue, priority DESC, seq) WHERE state = 'pending' AND delayed = 0;
 CREATE INDEX jobs_due ON jobs (next_run_at) WHERE state = 'pending' AND delayed = 1;
 CREATE INDEX jobs_retrying ON jobs (next_run_at) WHERE state = 'pending' AND delayed = 1 AND attempts > 0;
+CREATE INDEX jobs_retrying_by_queue ON jobs (queue, next_run_at) WHERE state = 'pending' AND delayed = 1 AND attempts > 0;
 CREATE INDEX jobs_leased ON jobs (worker_id) WHERE state = 'processing';
 CREATE INDEX jobs_place ON jobs (place, seq);
 CREATE UNIQUE INDEX jobs_unique_key ON jobs (unique_key) WHERE unique_key IS NOT NULL AND state IN ('pending', 'processing');

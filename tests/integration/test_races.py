@@ -1,0 +1,262 @@
+"""Real processes on one file: what the write lock and the tokens are for.
+
+Seen to fail against, by hand: BEGIN for BEGIN IMMEDIATE in `Connection._writing`; a claim that selects in one
+transaction and updates in the next; the token left out of `_HELD`, and out of `_RESCUE`; a patience of 0.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from queuectl.model import JobSpec, JobState
+from queuectl.repository import open_repository
+from queuectl.repository.base import Filter, WorkerIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from queuectl.repository.base import JobRepository
+
+NOW = 1_800_000_000_000
+LEASE = 60.0
+PRODUCERS = 8
+CLAIMERS = 6
+EACH = 40
+
+#: What every child begins with. It says that it is ready, and starts when all are: its standard input ends.
+_PROLOGUE = """
+import json, sys
+from queuectl import errors
+from queuectl.model import Bury, Complete, Execution, JobSpec, Outcome, Return
+from queuectl.repository import open_repository
+from queuectl.repository.base import Settlement, WorkerIdentity
+
+NOW, LEASE = 1_800_000_000_000, 60.0
+url, number = sys.argv[1], int(sys.argv[2])
+report = {"ids": [], "tokens": [], "settled": [], "refused": []}
+
+def ready():
+    print("ready", flush=True)
+    sys.stdin.read()
+
+def joined(repository):
+    identity = WorkerIdentity(f"w{number}", "host", "boot", "ns", number, 1, 4, (), f"p{number}")
+    return repository.join(identity, now=NOW, ticks=1.0)
+
+def settled(lease, verdict):
+    code = 0 if isinstance(verdict, Complete) else 1
+    execution = Execution(Outcome.EXITED, code, "no" if code else None, NOW, NOW + number, 0.1)
+    return Settlement(lease.job.seq, lease.token, execution, verdict)
+"""
+
+_PRODUCE = """
+repository = open_repository(url)
+ready()
+for job in range(int(sys.argv[3])):
+    report["ids"] += [one.id for one in repository.enqueue([JobSpec("true", id=f"{number}-{job}")], now=NOW)]
+print(json.dumps(report))
+"""
+
+_WORK = """
+repository = open_repository(url)
+worker = joined(repository)
+ready()
+settlements, expected = [], int(sys.argv[3])
+while True:
+    turn = repository.turn(settlements, worker=worker, slots=3, now=NOW, lease_seconds=LEASE)
+    report["settled"] += [one.seq for one in settlements if one.token not in turn.refused]
+    report["refused"] += sorted(turn.refused)
+    report["ids"] += [lease.job.id for lease in turn.leases]
+    report["tokens"] += [lease.token for lease in turn.leases]
+    settlements = [settled(lease, (Complete(), Bury("no"))[lease.job.seq % 2]) for lease in turn.leases]
+    states = repository.counts(now=NOW).states
+    if not settlements and states["completed"] + states["dead"] >= expected:
+        break
+print(json.dumps(report))
+"""
+
+_RESCUE = """
+repository = open_repository(url)
+worker, gone = joined(repository), int(sys.argv[3])
+leases = repository.leases_of(gone)
+ready()
+for lease in leases:
+    taken = repository.rescue([lease], worker=worker, now=NOW, lease_seconds=LEASE)
+    report["ids"] += [one.job.id for one in taken]
+    report["tokens"] += [one.token for one in taken]
+print(json.dumps(report))
+"""
+
+_SETTLE_OLD_LEASES = """
+repository = open_repository(url)
+gone = int(sys.argv[3])
+leases = repository.leases_of(gone)
+ready()
+for lease in leases:
+    late = settled(lease, Complete())
+    turn = repository.turn([late], worker=gone, slots=0, now=NOW, lease_seconds=LEASE)
+    report["refused" if turn.refused else "settled"].append(lease.job.id)
+print(json.dumps(report))
+"""
+
+_ENQUEUE_THE_SAME = """
+repository = open_repository(url)
+ready()
+for job in range(int(sys.argv[3])):
+    try:
+        repository.enqueue([JobSpec("true", id=f"same-{job}", unique_key=f"key-{job}")], now=NOW)
+    except errors.JobExists:
+        report["refused"].append(job)
+    else:
+        report["ids"].append(f"same-{job}")
+print(json.dumps(report))
+"""
+
+
+class Race:
+    """Children that get ready, start together, and each report one JSON object."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._children: list[subprocess.Popen[str]] = []
+
+    def enter(self, script: str, *arguments: object) -> None:
+        command = [sys.executable, "-c", _PROLOGUE + script, self._url, str(len(self._children))]
+        self._children.append(
+            subprocess.Popen(
+                [*command, *map(str, arguments)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+
+    def run(self) -> list[dict[str, Any]]:
+        for child in self._children:
+            assert child.stdout is not None
+            line = child.stdout.readline()
+            assert line == "ready\n", child.communicate()[1]
+        for child in self._children:
+            assert child.stdin is not None
+            child.stdin.close()
+            child.stdin = None
+        ends = [child.communicate(timeout=100) for child in self._children]
+        assert [error for _, error in ends if error] == []
+        return [json.loads(output) for output, _ in ends]
+
+    def close(self) -> None:
+        for child in self._children:
+            child.kill()
+            child.communicate()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return str(tmp_path / "queue.db")
+
+
+@pytest.fixture
+def race(url: str) -> Iterator[Race]:
+    race = Race(url)
+    yield race
+    race.close()
+
+
+@pytest.fixture
+def repository(url: str) -> Iterator[JobRepository]:
+    repository = open_repository(url)
+    yield repository
+    repository.close()
+
+
+def _all(reports: Sequence[dict[str, Any]], key: str) -> list[Any]:
+    return [value for report in reports for value in report[key]]
+
+
+def test_every_job_of_eight_producers_is_claimed_and_settled_exactly_once_by_six_workers(
+    race: Race, repository: JobRepository
+) -> None:
+    for _ in range(PRODUCERS):
+        race.enter(_PRODUCE, EACH)
+    for _ in range(CLAIMERS):
+        race.enter(_WORK, PRODUCERS * EACH)
+    reports = race.run()
+    stored, claimed = _all(reports[:PRODUCERS], "ids"), _all(reports[PRODUCERS:], "ids")
+    assert len(stored) == PRODUCERS * EACH
+    assert Counter(claimed) == Counter(stored)
+    assert len(set(_all(reports, "tokens"))) == len(claimed)
+    assert _all(reports, "refused") == []
+    jobs = list(repository.list().jobs)
+    assert sorted(_all(reports, "settled")) == [job.seq for job in jobs]
+    assert {(job.attempts, job.state) for job in jobs} == {(1, JobState.COMPLETED), (1, JobState.DEAD)}
+    counts = repository.counts(now=NOW)
+    assert counts.states[JobState.COMPLETED] + counts.states[JobState.DEAD] == len(stored)
+    assert (counts.ready, counts.states[JobState.PROCESSING]) == (0, 0)
+
+
+def _gone(repository: JobRepository, jobs: int) -> int:
+    """Leave a worker behind that holds so many jobs."""
+    repository.enqueue([JobSpec("true") for _ in range(jobs)], now=NOW)
+    identity = WorkerIdentity("gone", "host", "boot", "ns", 1, 1, 4, (), "p")
+    worker = repository.join(identity, now=NOW, ticks=1.0)
+    assert len(repository.turn([], worker=worker, slots=jobs, now=NOW, lease_seconds=LEASE).leases) == jobs
+    return worker
+
+
+def test_of_four_rescuers_exactly_one_gets_each_lease(race: Race, repository: JobRepository) -> None:
+    gone = _gone(repository, 100)
+    for _ in range(4):
+        race.enter(_RESCUE, gone)
+    reports = race.run()
+    assert Counter(_all(reports, "ids")) == Counter(job.id for job in repository.list().jobs)
+    assert len(set(_all(reports, "tokens"))) == 100
+
+
+def test_a_job_is_either_rescued_or_finished_by_its_old_worker(race: Race, repository: JobRepository) -> None:
+    gone = _gone(repository, 200)
+    for script in (_RESCUE, _SETTLE_OLD_LEASES, _RESCUE, _SETTLE_OLD_LEASES):
+        race.enter(script, gone)
+    reports = race.run()
+    rescued, finished = _all(reports, "ids"), _all(reports, "settled")
+    completed = repository.list(Filter(states=(JobState.COMPLETED,))).jobs
+    running = repository.list(Filter(states=(JobState.PROCESSING,))).jobs
+    assert sorted(finished) == sorted(job.id for job in completed)
+    assert sorted(rescued) == sorted(job.id for job in running)
+    assert len(rescued) + len(finished) == 200
+
+
+def test_of_eight_enqueues_of_one_id_exactly_one_is_told_that_it_was_stored(
+    race: Race, repository: JobRepository
+) -> None:
+    for _ in range(8):
+        race.enter(_ENQUEUE_THE_SAME, 30)
+    reports = race.run()
+    assert sorted(_all(reports, "ids")) == sorted(job.id for job in repository.list().jobs)
+    assert len(_all(reports, "ids")) == 30
+    assert len(_all(reports, "refused")) == 7 * 30
+
+
+def test_eight_first_commands_at_once_make_one_store(race: Race, url: str) -> None:
+    opening = """
+ready()
+repository = open_repository(url)
+report["ids"] = [one.id for one in repository.enqueue([JobSpec("true")], now=NOW)]
+report["settled"] = [repository.created]
+print(json.dumps(report))
+"""
+    for _ in range(8):
+        race.enter(opening)
+    reports = race.run()
+    assert sum(_all(reports, "settled")) == 1
+    repository = open_repository(url)
+    assert sorted(_all(reports, "ids")) == sorted(job.id for job in repository.list().jobs)
+    assert repository.counts(now=NOW).ready == 8
+    repository.close()
