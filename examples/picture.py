@@ -1,4 +1,4 @@
-"""Film a worker's live display and write it as docs/live.svg: `python examples/picture.py [FILE]`.
+"""Film a worker's live display: `python examples/picture.py docs/live.svg`; without a file it is only a try.
 
 The worker is real, and so are its jobs, though what they do is made up. The picture holds no
 script and fetches nothing; where animations are not wanted or not known it stands still.
@@ -24,7 +24,7 @@ from queuectl.worker.engine import run_worker
 from queuectl.worker.options import WorkerOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.style import Style
     from rich.text import Text
@@ -229,15 +229,16 @@ def document(styles: str, motion: str, body: str) -> str:
 """
 
 
-def main(arguments: Iterable[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Make the picture."""
-    target = next(iter(arguments), None)
-    path = Path(target).absolute() if target else Path(__file__).parent.parent / "docs" / "live.svg"
+    target = Path(arguments[0]).absolute() if arguments else None
     with tempfile.TemporaryDirectory() as directory:
         shots = film(Path(directory).resolve())
         os.chdir("/")
-    path.write_text(draw(shots), encoding="utf-8")
-    print(f"{path}: {len(shots)} frames, {path.stat().st_size // 1024} KiB")
+    picture = draw(shots)
+    print(f"{len(shots)} frames, {len(picture) // 1024} KiB")
+    if target:
+        target.write_text(picture, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,31 @@ main()
 """
 
 
+_SLOW_RESCUER = """
+from queuectl.repository.sqlite import SqliteRepository
+
+original = SqliteRepository.rescue
+
+def rescue(self, *args, **kwargs):
+    open({gate!r}).read()
+    return original(self, *args, **kwargs)
+
+SqliteRepository.rescue = rescue
+
+from queuectl.__main__ import main
+main()
+"""
+
+_NEVER_TOLD = """
+from queuectl.repository.sqlite import SqliteRepository
+
+SqliteRepository.renew = lambda self, *args, **kwargs: ""
+
+from queuectl.__main__ import main
+main()
+"""
+
+
 class Crash(NamedTuple):
     """A moment in the life of a worker."""
 
@@ -134,6 +159,54 @@ def test_a_rescuer_that_dies_at_any_moment_costs_no_job_and_doubles_none(
     shop.is_quiet()
     assert not shop.store.workers()
     assert not list(shop.store.directory.glob("runs/*"))
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["running", "ended"])
+def test_a_rescuer_who_comes_too_late_gets_nothing(shop: Shop, *, ended: bool) -> None:
+    gate, slow = shop.gate(), shop.home / "slow"
+    os.mkfifo(slow)
+    job = shop.enqueue(f"echo run >> runs; {gate.wait}; exit 7", max_retries=1)
+    first = shop.start_worker()
+    eventually(lambda: shop.lines("runs"), "the command runs")
+    first.kill()
+    late = shop.start_worker(program=[sys.executable, "-c", _SLOW_RESCUER.format(gate=str(slow))])
+    with slow.open("w"):  # it has looked and is about to take
+        second = shop.start_worker()
+        eventually(lambda: second.events("adopted"), "the command is adopted")
+        if ended:
+            gate.open()
+            shop.becomes(job, "dead")
+    late.signal(signal.SIGTERM)
+    assert late.ends() == 0
+    assert not late.events("adopted")
+    if not ended:
+        gate.open()
+    found = shop.becomes(job, "dead")
+    assert (found.exit_code, found.attempts) == (7, 1)
+    assert not second.events("lease_lost")
+
+
+def test_the_late_result_of_a_worker_that_was_taken_for_dead_changes_nothing(shop: Shop) -> None:
+    shop.queuectl("status")
+    shop.configure("lease", "2s")
+    gate = shop.gate()
+    job = shop.enqueue(f"echo run >> runs; {gate.wait}; exit 7", backoff_base=0)
+    first = shop.start_worker(program=[sys.executable, "-c", _NEVER_TOLD])
+    eventually(lambda: shop.lines("runs"), "the command runs")
+    first.signal(signal.SIGSTOP)
+    second = shop.start_worker()
+    eventually(lambda: second.events("adopted"), "the command is adopted")
+    gate.open()
+    eventually(lambda: len(shop.lines("runs")) == 2, "the second run has begun")
+    before = shop.job(job)
+    first.signal(signal.SIGCONT)
+    eventually(lambda: first.events("lease_lost"), "the late result is refused")
+    assert shop.job(job) == before
+    assert before.attempts == 2
+    gate.open()
+    gate.open()
+    shop.becomes(job, "dead")
+    assert len(shop.lines("runs")) == 3
 
 
 # -- the shim -------------------------------------------------------------------------

@@ -209,7 +209,9 @@ def test_a_command_that_kills_its_parent_harms_no_other_job(shop: Shop) -> None:
     bad = shop.enqueue("kill -KILL $PPID; exit 4", max_retries=1)
     worker = shop.start_worker("--drain", "-c", "2")
     found = shop.becomes(bad, "dead")
-    assert (found.exit_code, found.attempts) == (4, 1)
+    # If it is quicker than the shim's note of its pid, nobody can tell whose exit code this is.
+    assert found.exit_code == 4 or (found.error or "").startswith("lost: ")
+    assert found.attempts == 1
     after = shop.enqueue("echo after")
     shop.becomes(after, "completed")
     gate.open()

@@ -11,7 +11,7 @@ import termios
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -186,6 +186,8 @@ def test_the_heights_of_all_sections_add_up_to_the_screen(height: int, slots: in
 
 
 @given(text=st.text(), width=st.integers(0, 40))
+@example(text="☠\ufe0f" * 20, width=7)
+@example(text="👩\u200d🚀🇩🇪" * 9, width=8)
 def test_a_cut_text_fits_and_a_padded_one_fills(text: str, width: int) -> None:
     assert cell_len(cut(text, width, "…")) <= width
     assert cell_len(padded(text, width, "…")) == width

@@ -503,7 +503,8 @@ class TestCounts:
         _enqueue(repository, "c")
         _settle(repository, worker, _lease(repository, worker), Complete())
         assert list(repository.queues()) == ["default", "m", "z"]
-        repository.enqueue([JobSpec("true", id="b", queue="z")], now=NOW, if_exists=IfExists.REPLACE)
+        spec = JobSpec("true", id="b", queue="z", run_at=NOW + HOUR)
+        repository.enqueue([spec], now=NOW, if_exists=IfExists.REPLACE)
         assert list(repository.queues()) == ["default", "z"]
 
 

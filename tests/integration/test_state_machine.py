@@ -38,8 +38,8 @@ from queuectl.model import (
     Retry,
     Return,
 )
-from queuectl.repository import open_repository
 from queuectl.repository.base import Filter, IfExists, Lease, Settlement, WorkerIdentity
+from queuectl.repository.sqlite import SqliteRepository
 from queuectl.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ class QueueMachine(RuleBasedStateMachine):
         super().__init__()
         self.directory = tempfile.TemporaryDirectory(prefix="queuectl-machine-")
         path = Path(self.directory.name, "queue.db")
-        self.repositories = [open_repository(str(path)) for _ in range(2)]
+        self.repositories = [SqliteRepository(path) for _ in range(2)]
+        for repository in self.repositories:
+            repository._db.execute("PRAGMA synchronous = OFF")  # no power fails here
         self.outside = sqlite3.connect(path, isolation_level=None)
         self.now = NOW
         self.jobs: dict[str, Modelled] = {}
@@ -110,7 +112,7 @@ class QueueMachine(RuleBasedStateMachine):
     # -- rules ------------------------------------------------------------------------
 
     @rule(
-        names=st.lists(IDS, min_size=1, max_size=3),
+        names=st.lists(IDS, min_size=1, max_size=5, unique=True) | st.lists(IDS, min_size=2, max_size=3),
         if_exists=st.sampled_from([*IfExists, IfExists.ERROR]),
         priority=st.integers(0, 2),
         delay=st.sampled_from([None, None, 0, 5, 50]),

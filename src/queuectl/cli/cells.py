@@ -80,13 +80,14 @@ def cut(text: str, width: int, ellipsis: str) -> str:
     room = width - cell_len(ellipsis)
     if room < 0:
         return " " * width
-    end = 0
+    end = used = 0
     for character in text:
-        room -= get_character_cell_size(character)
-        if room < 0:
+        used += get_character_cell_size(character)
+        if used > room:
             break
         end += 1
-    # Joined characters may be narrower together than alone, never wider.
+    while cell_len(text[:end]) > room:  # a variation selector made a sign wide
+        end -= 1
     return text[:end] + ellipsis
 
 
@@ -97,8 +98,12 @@ def padded(text: str, width: int, ellipsis: str) -> str:
 
 
 def start(text: str, width: int) -> str:
-    """Return as much of a text as could matter in `width` cells."""
-    return text[: width * _LOOK]
+    """Return as much of a text as could matter in `width` cells.
+
+    Without the variation selector that makes a sign wide: terminals disagree about it. All other
+    characters are together no wider than alone.
+    """
+    return text[: width * _LOOK].replace("\ufe0f", "")
 
 
 def width_of(parts: Parts) -> int:
