@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -106,8 +107,9 @@ class Shell:
             self._look()
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+        os.close(self._descriptor)
 
     def _look(self) -> None:
         while select.select([self._descriptor], [], [], 0.02)[0]:

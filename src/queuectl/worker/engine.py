@@ -95,7 +95,7 @@ class Engine:
         self._join()
         self._tell = Teller(observer, self._identity.name, options.slots)
         self._poll.register(signals.descriptor, select.POLLIN)
-        self._tell.say(EventKind.WORKER_STARTED, message=f"{options.slots} slots, store {repository.url}")
+        self._tell.say(EventKind.WORKER_STARTED, message=f"{_slots(options.slots)}, store {repository.url}")
         self._rescue.sweep()
         self._adopt(everyone=True)
 
@@ -319,7 +319,7 @@ class Engine:
         self._presence = Presence(directory)
         self._identity = identify(self._options, self._presence.name)
         self._record = Record(directory / "runs" / self._presence.name)
-        self._record.create()
+        self._record.create(self._options.slots)
         self._id = self._repository.join(self._identity, now=wall(), ticks=time.monotonic())
         self._rescue = Rescue(self._repository, self._id, self._identity)
         self._runs = Runs(
@@ -383,3 +383,7 @@ class Engine:
         outlook = self._repository.outlook(self._options.queues, now=wall())
         self._hungry = outlook.ready
         self._next_due = outlook.next_due
+
+
+def _slots(number: int) -> str:
+    return "1 slot" if number == 1 else f"{number} slots"

@@ -41,8 +41,8 @@ class Log:
         try:
             with self._path.open("rb") as log:
                 size = log.seek(0, os.SEEK_END)
-                if size < self._at:  # it was shortened at its end; what was shown is the same
-                    self._at = size
+                # One that was shortened at its end has nothing new to show.
+                self._at = min(self._at, size)
                 content = b"".join(_pieces(log, self._at, size))
                 self._at = size
                 return content

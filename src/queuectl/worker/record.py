@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from queuectl import errors
 from queuectl.model import Execution, execution_of_wait_status
 from queuectl.worker.shim import LINE
 
@@ -34,9 +36,24 @@ class Record:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def create(self) -> None:
-        """Make it, empty: a run of which it says nothing was certainly never started."""
-        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    def create(self, slots: int) -> None:
+        """Make it, empty: a run of which it says nothing was certainly never started.
+
+        It gets its whole length now, so that no full disk can keep the shim from writing into it.
+
+        Raises:
+            StoreFull: there is no room for it.
+            StoreUnreachable: it cannot be made for another reason.
+        """
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, LINE * (slots + 1))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            kind = errors.StoreFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else errors.StoreUnreachable
+            raise kind(f"cannot make the run record {str(self.path)!r}: {error.strerror}", "free some space") from error
 
     def run(self, name: str) -> Recorded | None:
         """Return what it says of the run, or None if the shim was never about to start it."""
