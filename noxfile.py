@@ -229,3 +229,17 @@ def bench(session: nox.Session) -> None:
     """Measure the program, beside its peers where they are installed."""
     _install_wheel(session)
     session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def soak(session: nox.Session) -> None:
+    """Kill workers, shims and commands at random for ten minutes, then account for every job."""
+    _install_wheel(session)
+    session.run("python", "tests/soak.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def mutants(session: nox.Session) -> None:
+    """Take out one guard at a time, and see that a test notices."""
+    _install_wheel(session, *_group("test"))
+    session.run("python", "tests/mutants.py", *session.posargs)

@@ -1,0 +1,151 @@
+"""Break the program on purpose, one guard at a time, and see that a test notices.
+
+    python tests/mutants.py [WORD…]
+
+Each mutant is the installed package with one piece of source replaced, put in front of it on the
+path of the tests and of every process that they start. Chosen are the guards without which jobs
+are lost or doubled. The exit code is 0 only if every mutant dies, and only of failing tests.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import queuectl
+
+
+class Mutant(NamedTuple):
+    """One guard taken out."""
+
+    name: str
+    file: str  #: in the package
+    old: str
+    new: str
+    tests: str  #: the file that must notice, and an expression for its tests
+
+
+CONTRACT = "tests/integration/test_repository_contract.py"
+MACHINE = "tests/integration/test_state_machine.py"
+RACES = "tests/integration/test_races.py"
+IDENTITY = "tests/integration/test_identity.py"
+ADOPTION = "tests/acceptance/test_adoption.py"
+WORKER = "tests/acceptance/test_worker.py"
+CLAIM = "repository/sqlite/claim.py"
+GUARD = " AND lease_token = :token"
+
+MUTANTS = (
+    Mutant("a settlement without its token", CLAIM, GUARD, "", CONTRACT),
+    Mutant("a settlement without its token, found by the state machine", CLAIM, GUARD, "", MACHINE),
+    Mutant("a rescue without the old token", "repository/sqlite/workers.py", GUARD, "", RACES),
+    Mutant("BEGIN for BEGIN IMMEDIATE", "repository/sqlite/connection.py", '"BEGIN IMMEDIATE"', '"BEGIN"', RACES),
+    Mutant(
+        "SELECT, then UPDATE by number, in two transactions",
+        CLAIM,
+        "    rows = db.execute(_CLAIM.format(source=claim_source(len(queues))), values).fetchall()\n",
+        "    found = [str(row[0]) for row in db.execute(claim_source(len(queues)), values)]\n"
+        '    db.execute("COMMIT")\n'
+        '    db.execute("BEGIN IMMEDIATE")\n'
+        "    rows = db.execute(_CLAIM.format(source=','.join(found)), values).fetchall()\n",
+        RACES,
+    ),
+    Mutant("no new session for a command", "worker/shim.py", "setsid=True", "setsid=False", WORKER),
+    Mutant(
+        "no clean-up of a command's group",
+        "worker/shim.py",
+        "kill_group(found.si_pid, signal.SIGKILL)",
+        "pass",
+        WORKER,
+    ),
+    Mutant(
+        "no look at the time of birth",
+        "worker/process.py",
+        "return born[0] * second - 1 <= ticks <= born[1] * second + 1",
+        "return True",
+        IDENTITY,
+    ),
+    Mutant(
+        "a zombie counts as alive",
+        "worker/presence.py",
+        'None if fields[0] in {b"Z", b"X"} else int(fields[19])',
+        "int(fields[19])",
+        IDENTITY,
+    ),
+    Mutant(
+        "another boot counts as another machine",
+        "worker/rescue.py",
+        "if same_boot or worker.identity.host == self._identity.host:",
+        "if same_boot:",
+        IDENTITY,
+    ),
+    Mutant(
+        "another machine counts as dead",
+        "worker/rescue.py",
+        "return time.time() - worker.heartbeat_at / 1000 > lease_seconds",
+        "return True",
+        IDENTITY,
+    ),
+    Mutant("no lock on the run record", "worker/process.py", "fcntl.flock(file, fcntl.LOCK_EX)", "pass", ADOPTION),
+    Mutant(
+        "no inheritance from a shim that died",
+        "worker/process.py",
+        "prctl(set_child_subreaper, 1",
+        "prctl(set_child_subreaper, 0",
+        ADOPTION,
+    ),
+    Mutant(
+        "an exit code is not written down",
+        "worker/shim.py",
+        "run.record(status, ended_at",
+        "run.record() or (status, ended_at",
+        ADOPTION,
+    ),
+    Mutant(
+        "an attempt is counted again when it is adopted",
+        "repository/sqlite/workers.py",
+        "worker_id = :worker,",
+        "attempts = attempts + 1, worker_id = :worker,",
+        ADOPTION,
+    ),
+)
+
+
+def main() -> None:
+    """Try the mutants whose names have one of the words, or all, and report."""
+    words = sys.argv[1:]
+    chosen = [mutant for mutant in MUTANTS if not words or any(word in mutant.name for word in words)]
+    survivors = [mutant.name for mutant in chosen if not dies(mutant)]
+    print(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants died")
+    sys.exit(1 if survivors or not chosen else 0)
+
+
+def dies(mutant: Mutant) -> bool:
+    """Say whether its tests fail with the mutant in place."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as room:
+        package = Path(room) / "queuectl"
+        shutil.copytree(Path(queuectl.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+        source = package / mutant.file
+        text = source.read_text(encoding="utf-8")
+        if mutant.old not in text:
+            sys.exit(f"{mutant.name}: {mutant.file} has no {mutant.old!r}")
+        source.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", mutant.tests],
+            env=os.environ | {"PYTHONPATH": room, "HYPOTHESIS_PROFILE": "thorough"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    last = done.stdout.strip().splitlines()[-1:] or [done.stderr[-200:]]
+    died = done.returncode == 1
+    print(f"{'died' if died else f'SURVIVED ({done.returncode})'}: {mutant.name}: {last[0]}", flush=True)
+    return died
+
+
+if __name__ == "__main__":
+    main()
