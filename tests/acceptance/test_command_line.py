@@ -43,7 +43,17 @@ def _shell(shop: Shop, line: str, *, code: int = 0) -> tuple[str, str]:
 # -- start-up -------------------------------------------------------------------------------
 
 #: What costs milliseconds and is not needed for an answer to a pipe.
-COSTLY = {"rich", "dataclasses", "importlib.metadata", "difflib", "shutil", "subprocess", "asyncio", "tempfile", "pydoc"}
+COSTLY = {
+    "rich",
+    "dataclasses",
+    "importlib.metadata",
+    "difflib",
+    "shutil",
+    "subprocess",
+    "asyncio",
+    "tempfile",
+    "pydoc",
+}
 
 
 def _modules(shop: Shop, *args: str) -> set[str]:
@@ -180,11 +190,12 @@ class Person:
 
     def __init__(self, shop: Shop, args: Sequence[str], **variables: str) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", **variables}
-        environment.pop("NO_COLOR", None) if "NO_COLOR" not in variables else None
+        if "NO_COLOR" not in variables:
+            environment.pop("NO_COLOR", None)
         self._pid, self._descriptor = pty.fork()
         if self._pid == 0:
             os.chdir(shop.home)
-            os.execvpe(PROGRAM[0], [*PROGRAM, *args], environment)
+            os.execvpe(PROGRAM[0], [*PROGRAM, *args], environment)  # noqa: S606 - no shell is wanted
         self.seen = ""
 
     def sees(self, text: str) -> None:

@@ -10,6 +10,8 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +20,6 @@ from tests.acceptance.conftest import DEADLINE, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.acceptance.conftest import Shop
 
@@ -36,6 +37,16 @@ SHELLS = {
         ["fish", "--no-config", "-i"],
         ["function fish_greeting; end; function fish_title; end", "queuectl completion fish | source"],
     ),
+}
+#: How a new shell comes to the installed script: what it needs for that, and the lines of its user's configuration.
+INSTALLED = {
+    "bash": ("/usr/share/bash-completion/bash_completion", "source /usr/share/bash-completion/bash_completion"),
+    "zsh": (
+        "/",
+        "unsetopt zle_bracketed_paste; fpath=(~/.local/share/zsh/site-functions $fpath)",
+        "autoload -U compinit; compinit -D -u",
+    ),
+    "fish": ("/", "function fish_title; end"),
 }
 #: Ids that a shell could take for something else. None of them may run, be split, or be expanded.
 HOSTILE = [
@@ -59,9 +70,8 @@ HOSTILE = [
 class Shell:
     """An interactive shell on a terminal, with `queuectl` in its PATH."""
 
-    def __init__(self, name: str, shop: Shop) -> None:
+    def __init__(self, arguments: list[str], setup: list[str], shop: Shop) -> None:
         self._shop = shop
-        arguments, setup = SHELLS[name]
         self._number = 0
         environment = {
             **{key: value for key, value in os.environ.items() if key.startswith("PYTHON")},
@@ -74,7 +84,7 @@ class Shell:
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
             os.chdir(shop.home)
-            os.execvpe(arguments[0], arguments, environment)
+            os.execvpe(arguments[0], arguments, environment)  # noqa: S606 - this is the shell
         self.seen = ""
         for line in setup:
             self.run(line)
@@ -98,20 +108,26 @@ class Shell:
         self._number += 1
         done = self._shop.home / f"done-{self._number}"
         self.type(f"\recho >'{done}'\r")
-        eventually(lambda: self._look() or done.exists(), f"the shell is ready again: {self.seen!r}")
+
+        def is_ready() -> bool:
+            self.look()
+            return done.exists()
+
+        eventually(is_ready, f"the shell is ready again after {self.seen!r}")
 
     def sees(self, text: str) -> None:
         ends = time.monotonic() + DEADLINE
         while text not in _plain(self.seen):
             assert time.monotonic() < ends, f"no {text!r} in {self.seen!r}"
-            self._look()
+            self.look()
 
     def close(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self._descriptor)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Read what the shell has shown since."""
         while select.select([self._descriptor], [], [], 0.02)[0]:
             self.seen += os.read(self._descriptor, 65536).decode(errors="replace")
 
@@ -119,8 +135,8 @@ class Shell:
 def _plain(text: str) -> str:
     """Return what a terminal was sent, without the sequences that move and colour."""
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]", "", text)
-    while "\b" in text:
-        text = re.sub(r"[^\b]?\b", "", text, count=1)
+    while "\x08" in text:
+        text = re.sub(r"[^\x08]?\x08", "", text, count=1)
     return text
 
 
@@ -130,16 +146,15 @@ def shell(request: pytest.FixtureRequest, shop: Shop) -> Iterator[Shell]:
     if shutil.which(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
     _put_into_path(shop.home)
-    shell = Shell(request.param, shop)
-    yield shell
-    shell.close()
+    with closing(Shell(*SHELLS[request.param], shop)) as shell:
+        yield shell
 
 
 def _put_into_path(home: Path) -> None:
     program = home / "bin/queuectl"
     program.parent.mkdir()
     (home / "home").mkdir()
-    program.write_text(f'#!/bin/sh\nexec \'{sys.executable}\' -m queuectl "$@"\n', encoding="utf-8")
+    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m queuectl \"$@\"\n", encoding="utf-8")
     program.chmod(0o755)
 
 
@@ -167,7 +182,11 @@ def test_commands_are_completed_and_no_store_is_made(shell: Shell, shop: Shop) -
 def test_states_and_queues_are_completed(shell: Shell, shop: Shop) -> None:
     shop.enqueue("true", id="a", queue="mail")
     shop.enqueue("true", id="b")
-    for line, shows in (("list --state pen", "pending"), ("list --state=pen", "--state=pending"), ("list -Q m", "mail")):
+    for line, shows in (
+        ("list --state pen", "pending"),
+        ("list --state=pen", "--state=pending"),
+        ("list -Q m", "mail"),
+    ):
         shell.type(f"queuectl {line}")
         shell.tab(shows)
         shell.type(" >out")
@@ -181,7 +200,7 @@ def test_an_id_is_completed_as_what_it_is_whatever_it_looks_like(shell: Shell, s
     for job in HOSTILE:
         shell.type(f"queuectl dlq retry {quote}{job[0]}")
         shell.tab(job[-2:] if job[-2:].isalnum() else "")
-        shell._look()
+        shell.look()
         shell.enter()
         assert shop.becomes(job, "pending").attempts == 0
     assert not (shop.home / "pwned").exists()
@@ -197,13 +216,15 @@ def test_the_part_behind_a_colon_is_completed(shell: Shell, shop: Shop) -> None:
         assert shop.lines("out") == [shows]
 
 
-def test_the_installed_script_is_found_by_a_new_shell(shop: Shop) -> None:
-    if shutil.which("fish") is None:
-        pytest.skip("fish is not installed")
+@pytest.mark.parametrize("name", INSTALLED)
+def test_the_installed_script_is_found_by_a_new_shell(shop: Shop, name: str) -> None:
+    needs, *setup = INSTALLED[name]
+    if shutil.which(name) is None or not Path(needs).exists():
+        pytest.skip(f"{name} or {needs} is not installed")
     _put_into_path(shop.home)
-    path = shop.home / "home/.config/fish/completions/queuectl.fish"
-    shop.queuectl("completion", "fish")
-    shell = Shell("fish", shop)
-    shell.run("queuectl completion fish --install")
-    shell.close()
-    assert path.is_file()
+    arguments = [word for word in SHELLS[name][0] if word != "--no-config"]
+    with closing(Shell(arguments, [f"queuectl completion {name} --install"], shop)):
+        pass
+    with closing(Shell(arguments, setup, shop)) as shell:
+        shell.type("queuectl config get ma")
+        shell.tab("max-retries")

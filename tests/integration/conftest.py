@@ -16,7 +16,6 @@ from queuectl.repository import open_repository
 from queuectl.repository.base import Settlement, WorkerIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 NOW = 1_700_000_000_000
@@ -95,10 +94,10 @@ class CommandLine:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """A command line in an empty directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("QUEUECTL_DB", "QUEUECTL_DEBUG", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
-    yield CommandLine(tmp_path, monkeypatch)
+    return CommandLine(tmp_path, monkeypatch)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import click
 import pytest
 from click.shell_completion import ShellComplete
 
@@ -106,7 +105,8 @@ def test_words_options_and_settings_are_offered(run: CommandLine) -> None:
     assert not run.database.exists()
 
 
-def test_states_are_offered_for_the_last_word_of_a_list(run: CommandLine) -> None:
+@pytest.mark.usefixtures("run")
+def test_states_are_offered_for_the_last_word_of_a_list() -> None:
     assert _offered("list", "--state", "") == [state.value for state in JobState]
     assert _offered("list", "--state", "dead,p") == ["dead,pending", "dead,processing"]
     assert _offered("list", "--state", "dead,de") == []
@@ -149,8 +149,9 @@ def test_descriptions_are_short_and_safe(run: CommandLine) -> None:
     assert len(item.help) <= 50
 
 
+@pytest.mark.usefixtures("run")
 def test_the_shell_gets_an_answer_and_never_an_error(
-    run: CommandLine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def answer(line: str) -> str:
         monkeypatch.setenv("_QUEUECTL_COMPLETE", "bash_complete")
@@ -166,6 +167,6 @@ def test_the_shell_gets_an_answer_and_never_an_error(
     assert capsys.readouterr().err == ""
 
 
-def test_a_word_that_the_program_does_not_know_offers_nothing(run: CommandLine) -> None:
+@pytest.mark.usefixtures("run")
+def test_a_word_that_the_program_does_not_know_offers_nothing() -> None:
     assert _offered("nonsense", "x") == []
-    assert isinstance(cli, click.Group)

@@ -63,7 +63,9 @@ def test_a_specification_that_does_not_parse_names_the_position(run: CommandLine
     assert not run.database.exists()
 
 
-@pytest.mark.parametrize("word", ["[]", "{}", "[1]", '{"command": 1}', '{"cmd": "x"}', '{"command":"x","command":"y"}', ""])
+@pytest.mark.parametrize(
+    "word", ["[]", "{}", "[1]", '{"command": 1}', '{"cmd": "x"}', '{"command":"x","command":"y"}', ""]
+)
 def test_a_bad_specification_creates_no_store(run: CommandLine, word: str) -> None:
     run.error("enqueue", word, code=2)
     assert not run.database.exists()
@@ -86,7 +88,12 @@ def test_a_command_and_a_file_exclude_each_other(run: CommandLine) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"id":"a","command":"x"}', '[{"id":"a","command":"x"}]', '\n{"id":"a","command":"x"}\n\n', '{\n"id":"a",\n"command":"x"}'],
+    [
+        '{"id":"a","command":"x"}',
+        '[{"id":"a","command":"x"}]',
+        '\n{"id":"a","command":"x"}\n\n',
+        '{\n"id":"a",\n"command":"x"}',
+    ],
 )
 def test_a_file_holds_an_object_an_array_or_lines(run: CommandLine, text: str) -> None:
     (run.home / "job.json").write_text(text, encoding="utf-8")
@@ -175,7 +182,10 @@ def test_a_bad_value_is_a_usage_error(run: CommandLine, option: str, value: str)
 
 
 def test_jobs_run_where_they_were_enqueued(run: CommandLine) -> None:
-    run("enqueue", '[{"id":"a","command":"x"},{"id":"b","command":"x","cwd":"sub/dir"},{"id":"c","command":"x","cwd":"/tmp"}]')
+    run(
+        "enqueue",
+        '[{"id":"a","command":"x"},{"id":"b","command":"x","cwd":"sub/dir"},{"id":"c","command":"x","cwd":"/tmp"}]',
+    )
     assert [job.cwd for job in run.jobs()] == [str(run.home), str(run.home / "sub/dir"), "/tmp"]  # noqa: S108
 
 
@@ -190,7 +200,9 @@ def test_an_id_that_is_taken_is_a_conflict(run: CommandLine) -> None:
     assert run.job("a").command == "first"
 
 
-@pytest.mark.parametrize(("choice", "how", "command"), [("skip", "skipped", "first"), ("replace", "replaced", "second")])
+@pytest.mark.parametrize(
+    ("choice", "how", "command"), [("skip", "skipped", "first"), ("replace", "replaced", "second")]
+)
 def test_it_may_be_skipped_or_replaced(run: CommandLine, choice: str, how: str, command: str) -> None:
     run("enqueue", "--id", "a", "first")
     out = run("enqueue", "--json", "--id", "a", "--if-exists", choice, "second")
@@ -241,7 +253,7 @@ def test_a_directory_that_is_gone_is_named(run: CommandLine, tmp_path: Path, mon
 
 
 def test_a_signal_while_the_transaction_ends_counts_if_it_fails() -> None:
-    with pytest.raises(KeyboardInterrupt), Acceptance() as acceptance:
+    with pytest.raises(KeyboardInterrupt), Acceptance() as acceptance:  # noqa: PT012 - it is raised at the end
         list(acceptance.after(["job"]))
         os.kill(os.getpid(), signal.SIGINT)  # held back: the next line runs
         assert signal.SIGINT in signal.sigpending()
@@ -256,7 +268,7 @@ def test_a_signal_while_the_transaction_ends_is_forgotten_if_it_succeeds() -> No
 
 
 def test_a_signal_after_the_commit_ends_the_program_with_success() -> None:
-    with pytest.raises(SystemExit) as end, Acceptance() as acceptance:
+    with pytest.raises(SystemExit) as end, Acceptance() as acceptance:  # noqa: PT012 - the last line raises it
         list(acceptance.after(["job"]))
         acceptance.accept()
         os.kill(os.getpid(), signal.SIGTERM)

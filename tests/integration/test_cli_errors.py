@@ -73,8 +73,15 @@ def test_bare_with_json_it_is_one_document(run: CommandLine) -> None:
 # -- shared options -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("args", [("--db", "a", "--json", "status"), ("status", "--db", "a", "--json"),
-                                  ("--db", "b", "--json", "status", "--db", "a"), ("--db=a", "status", "--json")])  # fmt: skip
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--db", "a", "--json", "status"),
+        ("status", "--db", "a", "--json"),
+        ("--db", "b", "--json", "status", "--db", "a"),
+        ("--db=a", "status", "--json"),
+    ],
+)
 def test_shared_options_stand_before_or_behind_the_word(run: CommandLine, args: tuple[str, ...]) -> None:
     assert json.loads(run(*args))["db"] == str(run.home / "a")
 
@@ -160,12 +167,6 @@ def test_a_store_that_cannot_be_used_is_named(run: CommandLine, url: str, prepar
 
 
 # -- what else may go wrong -----------------------------------------------------------------
-
-
-@pytest.fixture
-def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Lets `status` fail with whatever is set as `queuectl.cli.status.now`."""
-    return monkeypatch
 
 
 def _raise(error: BaseException) -> object:

@@ -81,10 +81,19 @@ def test_tables_show_markup_as_it_is(full: CommandLine) -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [("dlq", "retry", "{}"), ("list", "--state", "{}"), ("config", "get", "{}"), ("{}",), ("enqueue", "--id", "{}/", "x"),
-     ("list", "--{}"), ("enqueue", "--file", "{}"), ("--db", "missing/{}", "status"), ("enqueue", '{{"{}": 1}}'),
-     ("enqueue", '{{"command": "x", "queue": "{}"}}')],
-)  # fmt: skip
+    [
+        ("dlq", "retry", "{}"),
+        ("list", "--state", "{}"),
+        ("config", "get", "{}"),
+        ("{}",),
+        ("enqueue", "--id", "{}/", "x"),
+        ("list", "--{}"),
+        ("enqueue", "--file", "{}"),
+        ("--db", "missing/{}", "status"),
+        ("enqueue", '{{"{}": 1}}'),
+        ("enqueue", '{{"command": "x", "queue": "{}"}}'),
+    ],
+)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_message_holds_a_control_character(run: CommandLine, args: tuple[str, ...], text: str) -> None:
     words = [word.format(text) for word in args]
@@ -119,7 +128,11 @@ def test_safe_text_is_printable_and_what_was_printable_is_unchanged(text: str) -
     assert shown == text or not text.isprintable()
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(st.characters()), lambda s: st.lists(s) | st.dictionaries(st.text(), s)))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(st.characters()), lambda s: st.lists(s) | st.dictionaries(st.text(), s)
+    )
+)
 def test_json_text_is_printable_and_reads_back(value: object) -> None:
     for indent in (None, 2):
         text = as_json(value, indent=indent)

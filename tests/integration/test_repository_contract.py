@@ -774,6 +774,27 @@ class TestWorkers:
         repository.leave(worker)
         assert list(repository.workers()) == []
 
+    def test_a_worker_that_is_not_registered_claims_nothing(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        assert _claim(repository, worker + 1) == Turn(frozenset(), [], is_registered=False)
+        assert _claim(repository, worker).is_registered is True
+
+    def test_a_worker_that_lost_a_lease_claims_nothing_in_that_turn(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _enqueue(repository, "a", "b")
+        lease = _lease(repository, worker)
+        repository.rescue([lease], worker=worker, now=NOW, lease_seconds=LEASE)
+        late = Settlement(lease.job.seq, lease.token, _ended(Complete()), Complete())
+        assert _claim(repository, worker, settlements=[late]) == Turn(frozenset({lease.token}), [])
+        assert _lease(repository, worker).job.id == "b"
+
+    def test_the_promise_of_the_next_sign_of_life_is_recorded(self, repository: JobRepository) -> None:
+        worker = repository.join(WORKER, now=NOW, ticks=1.0, lease_seconds=2.5)
+        assert [found.lease_seconds for found in repository.workers()] == [2.5]
+        repository.renew(worker, now=NOW, ticks=2.0, lease_seconds=30.0)
+        assert [found.lease_seconds for found in repository.workers()] == [30.0]
+
     def test_a_sign_of_life_is_recorded(self, repository: JobRepository, worker: int) -> None:
         assert repository.renew(worker, now=NOW + 9, ticks=10.5, lease_seconds=LEASE) == ""
         (found,) = repository.workers()

@@ -89,6 +89,7 @@ class Turn(NamedTuple):
 
     refused: frozenset[str]  #: tokens of settlements whose lease was lost: nothing written
     leases: list[Lease]  #: newly claimed, in the order in which they should start
+    is_registered: bool = True  #: False: others took the worker for dead, its leases are gone
 
 
 class Outlook(NamedTuple):
@@ -135,6 +136,7 @@ class Worker(NamedTuple):
     started_at: int
     heartbeat_at: int  #: wall clock
     heartbeat_ticks: float  #: seconds of the machine's monotonic clock, for readers of one boot
+    lease_seconds: float  #: within which it promised the next sign
     stopping: str  #: empty, `graceful` or `now`: what `worker stop` asked of it
     jobs: tuple[str, ...]  #: ids of the jobs it holds
 
@@ -244,7 +246,8 @@ class JobRepository(Protocol):
         """Settle what has ended, then claim up to `slots` ready jobs, in one transaction.
 
         A settlement whose token no longer holds the job writes nothing and comes back in
-        `refused`. Claimed are the ready jobs of `queues` (none named: all) with the highest
+        `refused`; then, or if the worker is not registered any more, nothing is claimed: others
+        took it for dead. Claimed are the ready jobs of `queues` (none named: all) with the highest
         priority, those enqueued first before the others; each gets a fresh token and one
         attempt more. Jobs whose `next_run_at` has come become ready first.
         """
@@ -255,7 +258,7 @@ class JobRepository(Protocol):
     def upcoming_retries(self, *, limit: int) -> Sequence[Job]:
         """Return the jobs whose retry comes next, soonest first."""
 
-    def join(self, identity: WorkerIdentity, *, now: int, ticks: float) -> int:
+    def join(self, identity: WorkerIdentity, *, now: int, ticks: float, lease_seconds: float = 60.0) -> int:
         """Register a worker; return the number under which it claims."""
 
     def renew(self, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:

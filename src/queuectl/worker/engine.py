@@ -25,13 +25,16 @@ from queuectl.worker.presence import Presence, identify
 from queuectl.worker.process import become_subreaper
 from queuectl.worker.record import Record
 from queuectl.worker.rescue import Rescue
-from queuectl.worker.runs import GRACE, Over, Runs
+from queuectl.worker.runs import Over, Runs
 from queuectl.worker.signals import Signals
+from queuectl.worker.stopping import Stopping
 from queuectl.worker.task import Adopted
 from queuectl.worker.teller import Teller, wall
 
 if TYPE_CHECKING:
-    from queuectl.repository.base import JobRepository, Turn
+    from collections.abc import Iterable
+
+    from queuectl.repository.base import JobRepository, Lease, Turn
     from queuectl.worker.events import Observer
     from queuectl.worker.options import WorkerOptions
 
@@ -45,10 +48,7 @@ AGAIN = 0.5
 PATIENCE = 1.0
 
 #: What may pass: the worker keeps its results and tries again.
-PASSING = (errors.StoreBusy, errors.StoreFull, errors.StoreReadOnly, errors.StoreUnreachable)
-
-#: The stop signals: finish what runs, stop what runs, leave at once.
-_FINISH, _STOP, _LEAVE = 1, 2, 3
+PASSING = (errors.StoreBusy, errors.StoreFull, errors.StoreReadOnly, errors.StoreUnreachable, OSError)
 
 
 def run_worker(repository: JobRepository, options: WorkerOptions, observer: Observer) -> int:
@@ -67,20 +67,17 @@ def run_worker(repository: JobRepository, options: WorkerOptions, observer: Obse
             engine.loop()
         finally:
             engine.leave()
-        return 128 + engine.stopped_by if engine.stopped_by else 0
+        by = engine.stopping.stopped_by
+        return 128 + by if by else 0
 
 
 class Engine:
     """One worker: from the moment it is made, the others see it."""
 
     def __init__(self, repository: JobRepository, options: WorkerOptions, observer: Observer, signals: Signals) -> None:
-        self.stopping = ""  #: empty, `graceful` or `now`
-        self.stopped_by = 0  #: the signal that demanded to stop now
         self._repository = repository
         self._options = options
         self._signals = signals
-        self._heard = 0  # stop signals that have been answered
-        self._leave_at: float | None = None  # when the time of a stop is up
         self._results: list[tuple[Over, Settlement]] = []  # to be written by the next turn
         self._hungry = True  # there may be more to claim
         self._claimed = 0
@@ -94,6 +91,7 @@ class Engine:
         self._settings = settings_from(repository.settings())
         self._join()
         self._tell = Teller(observer, self._identity.name, options.slots)
+        self.stopping = Stopping(signals, options.grace, self._tell)
         self._poll.register(signals.descriptor, select.POLLIN)
         self._tell.say(EventKind.WORKER_STARTED, message=f"{_slots(options.slots)}, store {repository.url}")
         self._rescue.sweep()
@@ -113,23 +111,26 @@ class Engine:
 
     def leave(self) -> None:
         """Go, as tidily as the store allows; what still runs goes on."""
-        tidy = not self._runs.tasks and not self._results
         self._runs.close()
-        # If the store does not answer, the next worker finds a dead one that holds nothing.
-        with contextlib.suppress(errors.QueuectlError):
-            if tidy:
-                self._repository.leave(self._id)
-                self._record.path.unlink(missing_ok=True)
-            self._rescue.sweep()
+        # If the store does not answer, the next worker finds a dead one. If it is not the store
+        # that we joined, what lies beside it is not ours.
+        with contextlib.suppress(errors.QueuectlError, OSError):
+            if self._repository.is_same_file():
+                if not self._repository.leases_of(self._id):
+                    self._repository.leave(self._id)
+                    self._record.path.unlink(missing_ok=True)
+                self._rescue.sweep()
         self._presence.close()
         self._tell.say(EventKind.WORKER_STOPPED, message=self._tell.summary())
 
     def _take_turn(self) -> None:
         """Settle what has ended and claim for the free slots."""
-        wanted = self._wanted()
-        if (not wanted and not self._results) or time.monotonic() < self._refused_until:
+        if time.monotonic() < self._refused_until:
             return
         try:
+            wanted = self._prepared()
+            if not wanted and not self._results:
+                return
             turn = self._repository.turn(
                 [settlement for _, settlement in self._results],
                 worker=self._id,
@@ -140,7 +141,9 @@ class Engine:
             )
             self._trouble = ""
             self._take_in(turn)
-            if wanted and len(turn.leases) < wanted:
+            if turn.refused or not turn.is_registered:
+                self._rejoin()
+            elif wanted and len(turn.leases) < wanted:
                 self._look_out()
         except PASSING as error:
             self._suffer(error)
@@ -156,9 +159,19 @@ class Engine:
         for lease in turn.leases:
             self._tell.say(EventKind.JOB_STARTED, lease.job)
 
+    def _prepared(self) -> int:
+        """Return how many jobs to claim now, with everything there to start them."""
+        wanted = self._wanted()
+        if wanted and not self._runs.is_prepared:
+            self._look_out()  # an idle worker needs no shim
+            wanted = self._wanted()
+            if wanted:
+                self._runs.prepare()
+        return wanted
+
     def _wanted(self) -> int:
         """Return how many jobs to claim now."""
-        if self.stopping or not self._hungry:
+        if self.stopping.has_begun or not self._hungry:
             return 0
         most = self._runs.free
         if self._options.once:
@@ -170,10 +183,10 @@ class Engine:
     def _is_finished(self) -> bool:
         if self._runs.tasks:
             # Once the third signal has come, nothing is waited for beyond its moment.
-            return self._heard >= _LEAVE and time.monotonic() >= (self._leave_at or 0.0)
+            return self.stopping.is_last and time.monotonic() >= (self.stopping.leave_at or 0.0)
         if self._results:
-            return self._heard >= _LEAVE  # they stand in the run record
-        if self.stopping:
+            return self.stopping.is_last  # they stand in the run record
+        if self.stopping.how:
             return True
         if self._options.once:
             return bool(self._claimed) or not self._hungry
@@ -205,8 +218,8 @@ class Engine:
         """Return the seconds until the next thing that is due."""
         clock = time.monotonic()
         moments = [self._round_at, *self._runs.moments()]
-        if self._leave_at is not None:
-            moments.append(self._leave_at)
+        if self.stopping.leave_at is not None:
+            moments.append(self.stopping.leave_at)
         if (tick := self._tell.next_tick()) is not None:
             moments.append(tick)
         if self._next_due is not None:
@@ -218,7 +231,7 @@ class Engine:
     def _look_after(self) -> None:
         """Do whatever is due."""
         clock = time.monotonic()
-        self._answer_signals(clock)
+        self.stopping.answer_signals(clock, self._runs)
         self._runs.enforce(clock)
         self._runs.look(clock)
         if self._next_due is not None and wall() >= self._next_due:
@@ -226,12 +239,12 @@ class Engine:
             self._hungry = True
         try:
             if self._called:
+                self.stopping.heed(self._repository.requests(self._id), clock, self._runs)
                 self._called = False
-                self._heed(clock)
             if clock >= self._round_at:
                 self._round_at = clock + ROUND
                 self._do_the_rounds(clock)
-            self._tell.tick(clock, self._repository, self._runs.tasks.values(), self.stopping)
+            self._tell.tick(clock, self._repository, self._runs.tasks.values(), self.stopping.how)
         except PASSING as error:
             self._suffer(error)
 
@@ -241,6 +254,7 @@ class Engine:
         """Decide what follows from every run that has ended; the next turn writes it."""
         if self._runs.shim_was_lost:
             self._runs.shim_was_lost = False
+            self._refused_until = time.monotonic() + AGAIN  # not over and over
             self._tell.say(EventKind.WARNING, message="the shim was killed; the worker follows its commands itself")
         for over in self._runs.take_over():
             lease = over.task.lease
@@ -264,63 +278,33 @@ class Engine:
             self._hungry = True
 
     def _read_settings(self) -> None:
-        # While the store does not answer, those that were read last must do.
-        with contextlib.suppress(*PASSING):
+        # While the store does not answer, or holds a value that does not make sense, those that
+        # were read last must do.
+        with contextlib.suppress(errors.InvalidInput, *PASSING):
             self._settings = settings_from(self._repository.settings())
 
-    def _suffer(self, error: errors.StoreError) -> None:
+    def _suffer(self, error: Exception) -> None:
         """Keep the results, say so once, and try again soon."""
         self._refused_until = time.monotonic() + AGAIN
-        if self._trouble != error.code:
-            self._trouble = error.code
-            self._tell.say(EventKind.WARNING, message=f"{error.message}; results are kept, trying again")
-
-    # -- stopping ---------------------------------------------------------------------
-
-    def _heed(self, clock: float) -> None:
-        """Do what people ask through the store."""
-        requests = self._repository.requests(self._id)
-        if requests.stopping == "graceful" and not self.stopping:
-            self._stop_gracefully(clock)
-        elif requests.stopping == "now" and self.stopping != "now":
-            self._stop_now(GRACE)
-        for token, grace in requests.cancels:
-            self._runs.cancel(token, grace)
-
-    def _answer_signals(self, clock: float) -> None:
-        while self._heard < min(self._signals.stops, _LEAVE):
-            self._heard += 1
-            if self._heard == _FINISH:
-                self._stop_gracefully(clock)
-            else:
-                self.stopped_by = self._signals.last
-                self._stop_now(GRACE if self._heard == _STOP else 0.0)
-                self._leave_at = clock + ROUND if self._heard == _LEAVE else None
-        if self.stopping == "graceful" and self._leave_at is not None and clock >= self._leave_at:
-            self._leave_at = None
-            self._runs.stop_all(GRACE)
-
-    def _stop_gracefully(self, clock: float) -> None:
-        self.stopping = "graceful"
-        if self._options.grace is not None:
-            self._leave_at = clock + self._options.grace
-        self._tell.say(EventKind.WORKER_STOPPING, message=f"finishing {len(self._runs.tasks)} running jobs")
-
-    def _stop_now(self, grace: float) -> None:
-        self.stopping = "now"
-        self._tell.say(EventKind.WORKER_STOPPING, message=f"stopping {len(self._runs.tasks)} running jobs")
-        self._runs.stop_all(grace)
+        if self._trouble != str(error):
+            self._trouble = str(error)
+            self._tell.say(EventKind.WARNING, message=f"{error}; results are kept, trying again")
 
     # -- the others -------------------------------------------------------------------
 
     def _join(self) -> None:
         """Become one of the store's workers."""
-        directory = self._repository.directory
-        self._presence = Presence(directory)
-        self._identity = identify(self._options, self._presence.name)
-        self._record = Record(directory / "runs" / self._presence.name)
-        self._record.create(self._options.slots)
-        self._id = self._repository.join(self._identity, now=wall(), ticks=time.monotonic())
+        directory, lease = self._repository.directory, self._settings.lease
+        presence = Presence(directory)
+        try:
+            identity = identify(self._options, presence.name)
+            record = Record(directory / "runs" / presence.name)
+            record.create(self._options.slots)
+            self._id = self._repository.join(identity, now=wall(), ticks=time.monotonic(), lease_seconds=lease)
+        except BaseException:
+            presence.close()
+            raise
+        self._presence, self._identity, self._record = presence, identity, record
         self._rescue = Rescue(self._repository, self._id, self._identity)
         self._runs = Runs(
             store=str(directory).removesuffix(".d"),
@@ -333,17 +317,19 @@ class Engine:
         self._poll.register(self._presence.descriptor, select.POLLIN)
         clock = time.monotonic()
         self._round_at = clock
-        self._renew_at = clock + self._settings.lease / 3
+        self._renew_at = clock + lease / 3
         self._poll_at = clock + POLL
 
     def _rejoin(self) -> None:
-        """Begin anew after others took us for dead: our jobs are theirs by now."""
-        self._tell.say(EventKind.WARNING, message="taken for dead, another worker has our jobs; beginning anew")
-        self._runs.close()
-        self._results.clear()
-        self._poll.unregister(self._presence.descriptor)
-        self._presence.close()
+        """Begin anew after others took us for dead; whoever rescues first has our jobs."""
+        self._tell.say(EventKind.WARNING, message="taken for dead by another worker; beginning anew")
+        runs, presence = self._runs, self._presence
         self._join()
+        runs.close()
+        self._results.clear()
+        self._poll.unregister(presence.descriptor)
+        presence.close()
+        self._adopt(everyone=True)
 
     def _do_the_rounds(self, clock: float) -> None:
         """Look after the store's file, our lease, dead workers and forgotten work."""
@@ -357,8 +343,9 @@ class Engine:
         if renewing:
             self._renew(clock)
             self._rescue.sweep()
-        self._adopt(everyone=renewing)
-        if clock >= self._poll_at and not self._hungry and not self.stopping:
+        if not self.stopping.how:
+            self._adopt(everyone=renewing)
+        if clock >= self._poll_at and not self._hungry and not self.stopping.how:
             self._poll_at = clock + POLL
             self._called = True
             self._look_out()
@@ -367,12 +354,21 @@ class Engine:
         self._read_settings()
         asked = self._repository.renew(self._id, now=wall(), ticks=time.monotonic(), lease_seconds=self._settings.lease)
         self._renew_at = clock + self._settings.lease / 3
+        self._called = True
         if asked is None:
             self._rejoin()
+            return
+        # What is ours without our knowing, because an answer of the store got lost.
+        known = {task.lease.token for task in self._runs.tasks.values()}
+        known |= {settlement.token for _, settlement in self._results}
+        self._take_on(self._rescue.unknown(known))
 
     def _adopt(self, *, everyone: bool) -> None:
         """Take over what dead workers left."""
         found = self._rescue.find(everyone=everyone, only_ended=self._options.once, lease_seconds=self._settings.lease)
+        self._take_on(found)
+
+    def _take_on(self, found: Iterable[tuple[Lease, Record]]) -> None:
         for lease, record in found:
             self._called = True  # there may be a request that the dead one did not see
             if self._runs.adopt(lease, record):

@@ -102,7 +102,7 @@ def start_ticks(pid: int) -> int | None:
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     # The name in parentheses may hold anything, spaces and parentheses included.
     fields = stat[stat.rindex(b")") + 2 :].split()

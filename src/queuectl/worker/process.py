@@ -21,7 +21,7 @@ from queuectl.worker import shim
 from queuectl.worker.presence import start_ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Iterable
     from typing import BinaryIO
 
 #: Signals to send, by what they are for.
@@ -47,9 +47,14 @@ class Start(NamedTuple):
 
     def message(self) -> tuple[object, ...]:
         """Return it as the shim reads it: bytes, as the system calls take them."""
-        variables = {os.fsencode(name): os.fsencode(value) for name, value in self.environment.items()}
-        fields = os.fsencode(self.command), os.fsencode(self.cwd), variables, os.fsencode(self.log)
+        variables = {_bytes(name): _bytes(value) for name, value in self.environment.items()}
+        fields = _bytes(self.command), _bytes(self.cwd), variables, os.fsencode(self.log)
         return ("run", self.slot, self.run, *fields, self.cap)
+
+
+def _bytes(text: str) -> bytes:
+    """Return text as commands get it: UTF-8, whatever the worker's locale is."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 class Ended(NamedTuple):
@@ -196,13 +201,19 @@ def reap(pid: int) -> int | None:
         return None
 
 
-def reap_strangers(known: Container[int]) -> None:
-    """Bury children that came to us when their parent died, but for the known ones."""
+def ended_child() -> int | None:
+    """Return the pid of a child that has ended and waits to be reaped, if there is one."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return None if found is None else found.si_pid
+
+
+def bury(pid: int) -> None:
+    """Reap a child whose status nobody wants."""
     with contextlib.suppress(ChildProcessError):
-        while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
-            if found.si_pid in known:
-                return
-            os.waitpid(found.si_pid, os.WNOHANG)
+        os.waitpid(pid, os.WNOHANG)
 
 
 def become_subreaper() -> None:

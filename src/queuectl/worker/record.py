@@ -29,6 +29,9 @@ class Recorded(NamedTuple):
 class Record:
     """A run record.
 
+    Only a file that is not there counts as absent. That one cannot be read, for want of a
+    descriptor perhaps, says nothing about the run: such an `OSError` is for the reader to bear.
+
     Args:
         path: of the file, which need not be there.
     """
@@ -70,7 +73,7 @@ class Record:
         """
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        except FileNotFoundError:
             return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -80,6 +83,11 @@ class Record:
             return None
         finally:
             os.close(descriptor)
+
+    def pids(self) -> set[int]:
+        """Return the pids of all commands that it names."""
+        found = (line.split() for line in self._lines()[1:])
+        return {int(fields[2]) for fields in found if fields[2:]}
 
     def may_start_more(self) -> bool:
         """Say whether its shim may still get to a run that it has not started yet."""
@@ -92,7 +100,7 @@ class Record:
     def _lines(self) -> list[str]:
         try:
             content = self.path.read_bytes()
-        except OSError:
+        except FileNotFoundError:
             return [""]
         # By length, not by newline: slots that were never used are holes in the file, and
         # read as zeros.

@@ -10,6 +10,8 @@ from queuectl.worker.task import run_name
 from queuectl.worker.wakeup import is_present, present_names
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
     from queuectl.repository.base import JobRepository, Lease, Worker, WorkerIdentity
 
 
@@ -27,27 +29,32 @@ class Rescue:
         self._identity = identity
         self._runs = repository.directory / "runs"
 
-    def find(self, *, everyone: bool, only_ended: bool, lease_seconds: float) -> list[tuple[Lease, Record]]:
-        """Take over the runs of dead workers; return them with their run records.
+    def find(self, *, everyone: bool, only_ended: bool, lease_seconds: float) -> Iterator[tuple[Lease, Record]]:
+        """Take over the runs of dead workers; yield them with their run records.
+
+        Each one is yielded as soon as it is ours: what fails afterwards does not lose it.
 
         Args:
             everyone: look at every registered worker, not only at pipes that nobody holds.
             only_ended: leave alone the commands that still run.
-            lease_seconds: after which without a sign of life a worker counts as hung.
+            lease_seconds: how long the leases that are taken over hold.
         """
         dead = self._dead_pipes()
         if not dead and not everyone:
-            return []
-        found: list[tuple[Lease, Record]] = []
+            return
         for worker in self._repository.workers():
-            if worker.id != self._worker and self._is_gone(worker, lease_seconds):
-                found += self._take(worker, only_ended=only_ended, lease_seconds=lease_seconds)
+            if worker.id != self._worker and self._is_gone(worker):
+                yield from self._take(worker, only_ended=only_ended, lease_seconds=lease_seconds)
                 self._repository.leave(worker.id)
         needed = {worker.identity.presence for worker in self._repository.workers()}
         for name in dead:
             if name not in needed:
                 (self._repository.directory / "workers" / name).unlink(missing_ok=True)
-        return found
+
+    def unknown(self, known: Container[str]) -> list[tuple[Lease, Record]]:
+        """Return what the store says we hold, but for the known tokens, with the run records."""
+        leases = self._repository.leases_of(self._worker)
+        return [(lease, Record(self._runs / lease.record)) for lease in leases if lease.token not in known]
 
     def sweep(self) -> None:
         """Remove the run records that nobody needs any more."""
@@ -65,7 +72,7 @@ class Rescue:
         names = [name for name in present_names(directory) if name != self._identity.presence]
         return [name for name in names if not is_present(directory, name)]
 
-    def _is_gone(self, worker: Worker, lease_seconds: float) -> bool:
+    def _is_gone(self, worker: Worker) -> bool:
         """Say whether a worker is dead, or has hung for longer than its lease.
 
         Wall clocks jump, so on one machine the monotonic clock decides, which all its
@@ -73,10 +80,10 @@ class Rescue:
         """
         same_boot = worker.identity.boot_id == self._identity.boot_id
         if same_boot and is_present(self._repository.directory, worker.identity.presence):
-            return time.monotonic() - worker.heartbeat_ticks > lease_seconds
+            return time.monotonic() - worker.heartbeat_ticks > worker.lease_seconds
         if same_boot or worker.identity.host == self._identity.host:
             return True
-        return time.time() - worker.heartbeat_at / 1000 > lease_seconds
+        return time.time() - worker.heartbeat_at / 1000 > worker.lease_seconds
 
     def _take(self, worker: Worker, *, only_ended: bool, lease_seconds: float) -> list[tuple[Lease, Record]]:
         leases = list(self._repository.leases_of(worker.id))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import select
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from queuectl.model import Execution, Outcome
 from queuectl.worker import process
 from queuectl.worker.logs import log_path
 from queuectl.worker.task import Adopted, Stop, Task, run_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from queuectl.model import Execution
     from queuectl.repository.base import Lease
     from queuectl.worker.record import Record
 
@@ -78,24 +78,43 @@ class Runs:
 
     # -- starting ---------------------------------------------------------------------
 
-    def launch(self, leases: Sequence[Lease], *, log_max_bytes: int) -> None:
-        """Start the commands of freshly claimed jobs."""
-        if not leases:
-            return
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the shim is there."""
+        return self._shim is not None
+
+    def prepare(self) -> None:
+        """Start the shim, if it is not there. To be called before a claim.
+
+        The run record is locked from then on: whoever finds a claim of ours without a line in it
+        knows by the lock that the command may still be started.
+
+        Raises:
+            OSError: the machine has no room for another process or descriptor.
+        """
         if self._shim is None:
             self._shim = process.Shim(self._record.path)
             self._poll.register(self._shim.fileno(), select.POLLIN)
+
+    def launch(self, leases: Sequence[Lease], *, log_max_bytes: int) -> None:
+        """Start the commands of freshly claimed jobs."""
         starts = []
         for lease in leases:
+            assert self._shim is not None  # noqa: S101 - the caller has prepared
             task = Task(lease, self._shim, self._free.pop())
             self.tasks[task.run] = task
-            starts.append(self._start_of(task, log_max_bytes).message())
-        self._shim.send(starts)
+            try:
+                starts.append(self._start_of(task, log_max_bytes).message())
+            except OSError as error:
+                reason = f"cannot write the job's log: {error.strerror}"
+                self._end(task, Execution(Outcome.NEVER_STARTED, None, reason, None, _now(), None), passing=True)
+        if starts and self._shim is not None:
+            self._shim.send(starts)
 
     def _start_of(self, task: Task, cap: int) -> process.Start:
         job = task.lease.job
         log = log_path(self._directory, job.seq, task.lease.run)
-        log.parent.mkdir(mode=0o700, exist_ok=True)
+        log.parent.mkdir(mode=0o700, exist_ok=True, parents=True)
         variables = {
             **job.env,
             "QUEUECTL_JOB_ID": job.id,
@@ -105,7 +124,9 @@ class Runs:
             "QUEUECTL_WORKER": self._worker,
             "QUEUECTL_RUN": task.run,
         }
-        return process.Start(task.slot, task.run, job.command, job.cwd or str(Path.cwd()), variables, log, cap)
+        return process.Start(
+            task.slot, task.run, job.command, job.cwd or str(self._directory.parent), variables, log, cap
+        )
 
     def adopt(self, lease: Lease, record: Record) -> bool:
         """Follow the run of a worker that is gone; say whether it still goes on."""
@@ -222,5 +243,14 @@ class Runs:
                 self.stop(task, "timeout", GRACE)
 
     def reap_strangers(self) -> None:
-        """Bury children that fell to us when their parent died, but for the followed ones."""
-        process.reap_strangers({task.pid for task in self.adopted()})
+        """Bury children that fell to us when their parent died, but none whose end counts."""
+        while (pid := process.ended_child()) is not None:
+            if self._shim is not None and pid == self._shim.pid:
+                self._hear(self._shim)
+            if pid in {task.pid for task in self.adopted()} | self._record.pids():
+                return  # its turn comes when the run is looked at
+            process.bury(pid)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

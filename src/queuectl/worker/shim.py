@@ -31,8 +31,9 @@ import sys
 import time
 from contextlib import suppress
 
-#: Length of a line of the run record in bytes, with its newline.
-LINE = 192
+#: Length of a line of the run record in bytes, with its newline. A power of two: no line lies in
+#: two pages, so none is ever seen half written.
+LINE = 256
 VERSION = 1
 #: Length in bytes of what stands before a message: its length.
 HEAD = 4
@@ -81,6 +82,7 @@ class Shim:
         self.environment = dict(os.environb)
         self.running: dict[int, Run] = {}
         self.unread = b""
+        self.unsent = b""
         self.look_at = 0.0
         self.events: list[tuple[object, ...]] = []
         self.introduce()
@@ -95,15 +97,15 @@ class Shim:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         poll = select.poll()
-        poll.register(self.worker, select.POLLIN)
         poll.register(children, select.POLLIN)
         while self.attached or self.running:
-            ready = poll.poll(LOOK * 1000 if self.running else None)
-            for descriptor, _ in ready:
+            if self.attached:
+                poll.register(self.worker, select.POLLIN | (select.POLLOUT if self.unsent else 0))
+            for descriptor, event in poll.poll(LOOK * 1000 if self.running else None):
                 if descriptor == children:
                     os.read(children, 65536)
                     self.reap()
-                else:
+                elif event & ~select.POLLOUT:
                     self.listen()
                     if not self.attached:
                         poll.unregister(self.worker)
@@ -115,6 +117,8 @@ class Shim:
         """Read what the worker wants, and do it."""
         try:
             data = os.read(self.worker, 1 << 18)
+        except BlockingIOError:
+            return
         except OSError:
             data = b""
         if not data:
@@ -145,7 +149,7 @@ class Shim:
         what = "log"
         log = -1
         try:
-            log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+            log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW, 0o600)
             run = Run(slot, name, log, path, cap)
             # Written before the command is there: without this line it certainly never ran.
             os.pwrite(self.record, run.record(), LINE * (slot + 1))
@@ -156,12 +160,17 @@ class Shim:
         except OSError as error:
             if log >= 0:
                 os.close(log)
-            os.pwrite(self.record, line("-"), LINE * (slot + 1))
+            self.note(slot, line("-"))
             self.events.append(("failed", slot, name, what, error.errno))
             return
         run.after = time.clock_gettime(time.CLOCK_BOOTTIME)
-        os.pwrite(self.record, run.record(), LINE * (slot + 1))
+        self.note(slot, run.record())
         self.running[run.pid] = run
+
+    def note(self, slot: int, text: bytes) -> None:
+        """Write a line of the record; if that fails the worker, if it lives, is told all the same."""
+        with suppress(OSError):
+            os.pwrite(self.record, text, LINE * (slot + 1))
 
     def spawn(self, log: int, command: bytes, environment: dict[bytes, bytes]) -> int:
         """Start `/bin/sh -c command`; posix_spawn uses vfork, whose cost does not grow with us."""
@@ -205,11 +214,12 @@ class Shim:
     def end(self, run: Run, status: int) -> None:
         """Record how a command ended, before anybody is told."""
         ended_at, seconds = time.time_ns() // 1_000_000, time.monotonic() - run.began
-        os.pwrite(self.record, run.record(status, ended_at, f"{seconds:.4f}"), LINE * (run.slot + 1))
+        self.note(run.slot, run.record(status, ended_at, f"{seconds:.4f}"))
         self.events.append(("ended", run.slot, run.run, status, run.started_at, ended_at, seconds))
         size = os.fstat(run.log).st_size
-        if not size:
-            unlink(run.path)
+        if not size:  # no file says the same
+            with suppress(OSError):
+                os.unlink(run.path)  # noqa: PTH108 - a path in bytes
         elif size > run.cap:
             shorten(run.log, run.cap, size)
         os.close(run.log)
@@ -223,29 +233,23 @@ class Shim:
                 punch(run.log, run.cap, size)
 
     def report(self) -> None:
-        """Tell the worker what happened."""
-        if not self.events:
-            return
-        message = marshal.dumps(self.events)
-        self.events = []
-        message = len(message).to_bytes(HEAD, "little") + message
-        try:
-            while self.attached and message:
-                message = message[os.write(self.worker, message) :]
-        except OSError:  # it is gone; the record has everything
-            pass
+        """Tell the worker what happened, as far as it listens.
+
+        Never wait for it: it may be stopped, or be waiting for us to read. The record has everything.
+        """
+        if self.events:
+            message = marshal.dumps(self.events)
+            self.events = []
+            self.unsent += len(message).to_bytes(HEAD, "little") + message
+        with suppress(OSError):
+            while self.attached and self.unsent:
+                self.unsent = self.unsent[os.write(self.worker, self.unsent) :]
 
 
 def kill_group(pid: int, number: int) -> None:
     """Signal a group; gone is gone."""
     with suppress(OSError):
         os.killpg(pid, number)
-
-
-def unlink(path: bytes) -> None:
-    """Remove an empty log: no file says the same."""
-    with suppress(OSError):
-        os.unlink(path)  # noqa: PTH108 - a path in bytes
 
 
 def shorten(log: int, cap: int, size: int) -> None:
@@ -284,6 +288,7 @@ def main() -> None:
     worker, record = int(sys.argv[1]), int(sys.argv[2])
     for descriptor in (worker, record):
         os.set_inheritable(descriptor, False)  # noqa: FBT003
+    os.set_blocking(worker, False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     Shim(worker, record).main()

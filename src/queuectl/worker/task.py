@@ -71,10 +71,21 @@ class Adopted(Task):
         self.look_at = 0.0  #: when to look again, by the monotonic clock
         self.is_abandoned = False  #: the shim that had to start it is gone for certain
         self._store = store
-        self._known = False
+        self._end: Execution | None = None
 
     def look(self) -> Execution | None:
-        """Return how the run ended, None while it may go on."""
+        """Return how the run ended, None while it may go on or nothing can be known.
+
+        Once it has told an end it tells the same again: the status of a child can be had only once.
+        """
+        if self._end is None:
+            try:
+                self._end = self._find_out()
+            except (OSError, ValueError):  # no descriptor is left, say
+                self.look_at = time.monotonic() + _LATER
+        return self._end
+
+    def _find_out(self) -> Execution | None:
         self.look_at = time.monotonic() + _SOON
         found = self.record.run(self.run)
         if found is None:
@@ -119,7 +130,7 @@ class Adopted(Task):
         if self.record.exists() and self.record.run(self.run) is None:
             return _over(Outcome.NEVER_STARTED, "its worker died before the command was started")
         if self.record.exists():
-            return self.look()
+            return self._find_out()
         stray = process.find_stray(self.run, self._store)
         if stray is None:
             return _over(Outcome.LOST, "lost: its worker is gone and so is its run record")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,11 @@ def present_names(directory: Path) -> list[str]:
 
 def _call(directory: Path, presence: str, message: bytes) -> bool:
     try:
-        # Without a reader this fails at once: the worker is dead.
+        # Without a reader this fails at once: the worker is dead. Any other failure is ours, and
+        # says nothing about the worker.
         pipe = os.open(directory / "workers" / presence, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno not in {errno.ENXIO, errno.ENOENT, errno.ENOTDIR}
     try:
         if message:
             os.write(pipe, message)

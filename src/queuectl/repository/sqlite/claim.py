@@ -97,10 +97,11 @@ class Claiming(Connection):
         with self._writing() as db:
             refused = [settlement.token for settlement in settlements if not _settle(db, settlement)]
             leases: list[base.Lease] = []
-            if slots > 0:
+            is_registered = db.execute("SELECT 1 FROM workers WHERE id = ?", (worker,)).fetchone() is not None
+            if slots > 0 and is_registered and not refused:
                 db.execute(_PROMOTE, (now, _PROMOTE_AT_MOST))
                 leases = _claim(db, worker, slots, queues, now, now + int(lease_seconds * 1000))
-        return base.Turn(frozenset(refused), leases)
+        return base.Turn(frozenset(refused), leases, is_registered)
 
     def outlook(self, queues: Sequence[str] = (), *, now: int) -> base.Outlook:
         """Say what is there to run; see `JobRepository.outlook`."""

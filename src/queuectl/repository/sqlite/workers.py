@@ -27,13 +27,13 @@ _RESCUE = f"""
 class Workers(Connection):
     """The part of the repository that knows the workers."""
 
-    def join(self, identity: base.WorkerIdentity, *, now: int, ticks: float) -> int:
+    def join(self, identity: base.WorkerIdentity, *, now: int, ticks: float, lease_seconds: float = 60.0) -> int:
         """Register a worker; return the number under which it claims."""
-        row = (*identity[:7], json.dumps(identity.queues), identity.presence, now, now, ticks)
+        row = (*identity[:7], json.dumps(identity.queues), identity.presence, now, now, ticks, lease_seconds)
         with self._writing() as db:
             cursor = db.execute(
-                f"INSERT INTO workers ({_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO workers ({_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks, lease_seconds)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
             return int(cursor.lastrowid or 0)
@@ -42,8 +42,9 @@ class Workers(Connection):
         """Record a sign of life and extend the worker's leases; see `JobRepository.renew`."""
         with self._writing() as db:
             row = db.execute(
-                "UPDATE workers SET heartbeat_at = ?, heartbeat_ticks = ? WHERE id = ? RETURNING stopping",
-                (now, ticks, worker),
+                "UPDATE workers SET heartbeat_at = ?, heartbeat_ticks = ?, lease_seconds = ? WHERE id = ?"
+                " RETURNING stopping",
+                (now, ticks, lease_seconds, worker),
             ).fetchone()
             if row is None:
                 return None
@@ -93,7 +94,8 @@ class Workers(Connection):
         """Return all registered workers, oldest first."""
         with self._reading() as db:
             rows = db.execute(
-                f"SELECT id, {_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks, stopping FROM workers ORDER BY id"
+                f"SELECT id, {_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks, lease_seconds, stopping"
+                " FROM workers ORDER BY id"
             ).fetchall()
             held = db.execute(
                 "SELECT worker_id, id FROM jobs INDEXED BY jobs_leased WHERE state = 'processing' AND worker_id > 0"
@@ -131,4 +133,4 @@ class Workers(Connection):
 
 def _worker_of(row: tuple[Any, ...], jobs: tuple[str, ...]) -> base.Worker:
     identity = base.WorkerIdentity._make((*row[1:8], tuple(json.loads(row[8])), row[9]))
-    return base.Worker._make((row[0], identity, *row[10:14], jobs))
+    return base.Worker._make((row[0], identity, *row[10:15], jobs))

@@ -121,5 +121,6 @@ CREATE TABLE workers (
     started_at INTEGER NOT NULL,
     heartbeat_at INTEGER NOT NULL,
     heartbeat_ticks REAL NOT NULL,  -- seconds of the machine's monotonic clock
+    lease_seconds REAL NOT NULL,  -- within which it promised the next sign of life
     stopping TEXT NOT NULL DEFAULT ''
 ) STRICT;
