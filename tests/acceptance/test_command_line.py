@@ -274,3 +274,12 @@ def test_the_demo_takes_ten_seconds_and_touches_nothing(shop: Shop, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
     assert "document" not in shop.said
     shop.queuectl("demo", "--json", code=2)
+
+
+def test_ctrl_c_ends_the_demo(shop: Shop) -> None:
+    person = Person(shop, ["demo"])
+    person.sees("starts, attempt 1 of 3: sleep")
+    person.types("\x03")
+    assert person.ends() == 130
+    assert "Traceback" not in person.seen
+    assert "This is where they are now" not in person.seen

