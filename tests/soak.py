@@ -4,9 +4,10 @@
 
 Three workers of three slots run a stream of jobs that succeed, fail, run too long and start
 children, while others enqueue, cancel, suspend workers and hold the store's lock. Whoever is
-killed is replaced. At the end everything is drained, and the report says what was lost (an accepted job that did not come to
-an end, or whose end nobody saw) and what was doubled (two runs of a job at once, told by a lock
-that every command takes). The exit code is 0 only if both are nothing and nothing has grown.
+killed is replaced. At the end everything is drained, and the report says what was lost (an
+accepted job that did not come to an end, or whose end nobody saw) and what was doubled (two runs
+of a job at once, told by a lock that every command takes). The exit code is 0 only if both are
+nothing and no process is left over.
 """
 
 from __future__ import annotations

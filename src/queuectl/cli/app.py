@@ -6,7 +6,7 @@ The words stand in a table, so that neither help nor completion imports a comman
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -141,10 +141,3 @@ def cli(ctx: click.Context) -> None:
         from queuectl.cli import welcome
 
         welcome.show(session_of(ctx))
-
-
-def main() -> NoReturn:
-    """Run as a program; see `queuectl.cli.entry`."""
-    from queuectl.cli import entry
-
-    entry.main()

@@ -37,7 +37,7 @@ _LIVE = (JobState.PENDING, JobState.PROCESSING)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @shared
 @click.pass_obj
-def command(
+def command(  # noqa: PLR0917 - Click passes them by name
     session: Session,
     ids: tuple[str, ...],
     states: tuple[tuple[JobState, ...], ...],
