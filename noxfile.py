@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tarfile
 import zipfile
@@ -35,13 +36,15 @@ IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 
 
 def _forget_the_surroundings() -> None:
-    """Drop the variables that would make the program behave here as it does nowhere else.
+    """Drop what sessions would inherit and what would make the program behave here as it does nowhere else.
 
     `PYTHONDONTWRITEBYTECODE` slows every start, `PYTHONUNBUFFERED` hides a missing flush, `PYTHONPATH` hides the
-    wheel, and `QUEUECTL_…` is set when this runs as a job of queuectl.
+    wheel, and `QUEUECTL_…` is set when this runs as a job of queuectl. A script's `nox &` ignores Ctrl-C.
     """
     for variable in [name for name in os.environ if name.startswith(("PYTHON", "QUEUECTL_"))]:
         del os.environ[variable]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _show_the_pythons_of_pyenv() -> None:
