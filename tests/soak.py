@@ -101,7 +101,7 @@ class Soak:
 
     def kill_command(self) -> bool:
         """Kill a running command's whole group."""
-        return self.kill_one_of([pid for pid in self.processes("QUEUECTL_RUN=") if os.getsid(pid) == pid], group=True)
+        return self.kill_one_of([pid for pid in self.processes("QUEUECTL_RUN=") if leads_session(pid)], group=True)
 
     def kill_shim(self) -> bool:
         """Kill a shim alone."""
@@ -243,6 +243,14 @@ class Soak:
         ):
             print(f"{what}: {first:,} near the start, {last:,} at the end")
         return not (missing or unfinished or unseen or doubled or left)
+
+
+def leads_session(pid: int) -> bool:
+    """Say whether a process is there and leads a session."""
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
 
 
 def descendants(pid: int) -> list[int]:
