@@ -1,4 +1,4 @@
-"""docs/cli.md says what the program has, and nothing else."""
+"""docs/cli.md says what the program has, and nothing else; docs/faults.md names tests that are there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from queuectl.model import Job, JobState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
@@ -88,3 +89,19 @@ def test_every_setting_is_listed_with_its_default() -> None:
     text = section("config set")
     for key, setting in SETTINGS.items():
         assert re.search(rf"^\| .*`{re.escape(key)}`.* \| {re.escape(setting.default)} \|", text, re.MULTILINE), key
+
+
+def test_every_test_that_the_faults_name_exists() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert len(named) == page.count("::")
+    for file, name in named:
+        assert re.search(rf"^ *def {name}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE), name
+
+
+def test_every_fault_names_a_test_or_says_why_there_is_none() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    rows = [row for row in page.split("\n") if row.startswith("| ") and not row.startswith("| fault ")]
+    assert rows
+    for row in rows:
+        assert "::" in row or "not tested: " in row, row

@@ -83,14 +83,19 @@ class Shim:
             # The real path: a shim needs no virtual environment, and `ps` no long line. The last
             # word is for `ps` alone.
             python = os.path.realpath(sys.executable)
-            self.pid = os.posix_spawn(
-                python,
-                [python, "-ISE", "-c", _LOADER, *map(str, descriptors), str(record)],
-                environment(),
-                file_actions=[(os.POSIX_SPAWN_DUP2, nothing, number) for number in (0, 1, 2)],
-                setsid=True,
-            )
-            os.close(nothing)
+            try:
+                self.pid = os.posix_spawn(
+                    python,
+                    [python, "-ISE", "-c", _LOADER, *map(str, descriptors), str(record)],
+                    environment(),
+                    file_actions=[(os.POSIX_SPAWN_DUP2, nothing, number) for number in (0, 1, 2)],
+                    setsid=True,
+                )
+            except OSError:
+                here.close()
+                raise
+            finally:
+                os.close(nothing)
         self._socket = here
         self._unread = b""
 

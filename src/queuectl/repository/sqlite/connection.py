@@ -135,7 +135,9 @@ class Connection:
         )
         if not self.path.parent.is_dir():
             kind, says = errors.StoreGone, "has lost its directory"
-        return kind(f"store {self.url!r} {says} ({error})", hint=hint)
+        # Of a busy store the driver knows nothing that we have not said.
+        detail = "" if kind is errors.StoreBusy else f" ({error})"
+        return kind(f"store {self.url!r} {says}{detail}", hint=hint)
 
     # -- opening ----------------------------------------------------------------------
 
