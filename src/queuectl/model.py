@@ -96,6 +96,7 @@ class Job(NamedTuple):
     tags: tuple[str, ...]
     timeout: float | None
     unique_key: str | None
+    runs: int = 0  #: how often it was claimed in its whole life; names the log of its last run
 
 
 class Transition(NamedTuple):

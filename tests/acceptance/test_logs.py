@@ -66,6 +66,16 @@ def test_output_beyond_the_cap_keeps_head_and_tail_with_a_mark_between(shop: Sho
     assert len(log) < 1100
 
 
+def test_the_dead_letter_queue_shows_the_last_line_that_a_job_printed(shop: Shop) -> None:
+    shop.enqueue("echo first; echo 'disk \033[31m on fire'; echo; exit 3", max_retries=1)
+    shop.enqueue("exit 4", max_retries=1)
+    shop.work("--drain")
+    assert [job["last_line"] for job in shop.json("dlq", "list")] == ["disk \x1b[31m on fire", ""]
+    lines = shop.queuectl("dlq", "list").splitlines()
+    assert lines[0].split("\t")[-1] == r"disk \x1b[31m on fire"
+    assert lines[1].endswith("exit 4\t")
+
+
 def test_a_command_that_prints_without_end_does_not_fill_the_disk_while_it_runs(shop: Shop) -> None:
     shop.configure("log-max-bytes", 1 << 20)
     gate = shop.gate()

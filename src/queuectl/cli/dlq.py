@@ -19,6 +19,8 @@ from queuectl.repository.base import Filter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from queuectl.model import Job
+
 
 @click.group("dlq", cls=Words)
 @shared
@@ -34,11 +36,19 @@ def command() -> None:
 @shared
 @click.pass_obj
 def list_dead(session: Session, queues: tuple[str, ...], tags: tuple[str, ...], search: str, *, limit: int) -> None:
-    """List the dead jobs with the reason why each gave up.
+    """List the dead jobs with the reason why each gave up, and the last line that it printed.
 
-    In a pipe the columns are those of `queuectl list`.
+    In a pipe the columns are those of `queuectl list`, and behind them that line.
     """
-    show_jobs(session, Filter(states=(JobState.DEAD,), queues=queues, tags=tags, search=search), limit=limit)
+    from queuectl.worker.logs import Log, log_path
+
+    directory = session.repository.directory
+
+    def last_line(job: Job) -> str:
+        return Log(log_path(directory, job.seq, job.runs)).last_line()
+
+    which = Filter(states=(JobState.DEAD,), queues=queues, tags=tags, search=search)
+    show_jobs(session, which, limit=limit, last_line=last_line)
 
 
 @command.command("retry")

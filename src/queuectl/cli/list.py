@@ -15,7 +15,7 @@ from queuectl.model import JobState
 from queuectl.repository.base import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from queuectl.model import Job
 
@@ -58,21 +58,30 @@ def command(
     show_jobs(session, which, limit=limit)
 
 
-def show_jobs(session: Session, which: Filter, *, limit: int) -> None:
-    """Write the jobs that a filter lets through, in the form that the reader wants."""
+def show_jobs(session: Session, which: Filter, *, limit: int, last_line: Callable[[Job], str] | None = None) -> None:
+    """Write the jobs that a filter lets through, in the form that the reader wants.
+
+    With `last_line`, what that returns stands beside the error of each job.
+    """
     jobs, older = session.repository.list(which, limit=limit)
     if session.json:
         from queuectl.cli.jobjson import job_object
 
-        output.array(map(job_object, jobs))
+        output.array(job_object(job) | ({"last_line": last_line(job)} if last_line else {}) for job in jobs)
     elif output.is_terminal():
-        _draw(session, which, jobs)
+        _draw(session, which, (_explained(job, last_line) for job in jobs))
     else:
-        _write_lines(jobs)
+        _write_lines(jobs, last_line)
     if older:
         output.flush()  # on a terminal the note stands below the list
         noun = "job is" if older == 1 else "jobs are"
         session.say(f"{older:,} older {noun} not shown; --limit 0 shows all")
+
+
+def _explained(job: Job, last_line: Callable[[Job], str] | None) -> Job:
+    """Return the job with the last line of its output in its error."""
+    line = last_line(job) if last_line else ""
+    return job._replace(error=f"{job.error}: {line}") if line else job
 
 
 def _draw(session: Session, which: Filter, jobs: Iterator[Job]) -> None:
@@ -102,11 +111,12 @@ def _say_empty(session: Session, which: Filter) -> None:
     session.hint(f"put one into the queue with: {session.call('enqueue')} 'echo Hello World'")
 
 
-def _write_lines(jobs: Iterator[Job]) -> None:
+def _write_lines(jobs: Iterator[Job], last_line: Callable[[Job], str] | None) -> None:
     from queuectl.cli.jobjson import time_or_none
 
     for job in jobs:
         output.line(
             job.id, job.state, job.attempts, job.max_retries, job.queue, job.priority, time_or_none(job.created_at),
             time_or_none(job.next_run_at), time_or_none(job.finished_at), job.exit_code, job.error, job.command,
+            *([last_line(job)] if last_line else []),
         )  # fmt: skip

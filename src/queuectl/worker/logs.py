@@ -49,6 +49,20 @@ class Log:
         except FileNotFoundError:
             return b""
 
+    def end(self, size: int = 4096) -> bytes:
+        """Return the last bytes, so many at the most."""
+        try:
+            with self._path.open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - size))
+                return log.read(size)
+        except FileNotFoundError:
+            return b""
+
+    def last_line(self) -> str:
+        """Return the last line that is not blank, empty if there is none."""
+        lines = self.end().decode("utf-8", "backslashreplace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
     def tail(self, lines: int) -> bytes:
         """Return the last lines; what follows is for `more`."""
         content = self.read().splitlines(keepends=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "seq, id, command, state, queue, priority, attempts, max_retries, backoff_base, created_at, updated_at,"
     " next_run_at, started_at, finished_at, duration_seconds, exit_code, error, worker, cwd, env, tags, timeout,"
-    " unique_key"
+    " unique_key, runs"
 )
 
 _STATES = {str(state): state for state in JobState}
