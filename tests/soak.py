@@ -3,11 +3,12 @@
     python tests/soak.py [--minutes 10] [--seed N]
 
 Three workers of three slots run a stream of jobs that succeed, fail, run too long and start
-children, while others enqueue, cancel, suspend workers and hold the store's lock. Whoever is
-killed is replaced. At the end everything is drained, and the report says what was lost (an
-accepted job that did not come to an end, or whose end nobody saw) and what was doubled (two runs
-of a job at once, told by a lock that every command takes). The exit code is 0 only if both are
-nothing and no process is left over.
+children, while others enqueue, cancel, suspend workers, hold the store's lock and, as root, fill
+the disk, for which the store lies on a small file system of its own. Whoever is killed is
+replaced. At the end everything is drained, and the report says what was lost (an accepted job
+that did not come to an end, or whose end nobody saw) and what was doubled (two runs of a job at
+once, told by a lock that every command takes). The exit code is 0 only if both are nothing and no
+process is left over.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Soak:
 
     def __init__(self, room: Path, chance: random.Random) -> None:
         self.room = room
+        self.database = room / "store" / "queue.db"
+        self.environment = os.environ | {"QUEUECTL_DB": str(self.database)}
         self.chance = chance
         self.workers: list[subprocess.Popen[bytes]] = []
         self.accepted: list[str] = []
@@ -62,7 +65,13 @@ class Soak:
     def queuectl(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of the program; it may fail."""
         return subprocess.run(
-            [*QUEUECTL, "-q", *words], cwd=self.room, input=text, capture_output=True, text=True, check=False
+            [*QUEUECTL, "-q", *words],
+            cwd=self.room,
+            env=self.environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def run(self, minutes: float) -> None:
@@ -70,6 +79,7 @@ class Soak:
         ends = time.monotonic() + minutes * 60
         deeds = [self.enqueue] * 4 + [self.kill_worker] * 4 + [self.kill_command] * 2
         deeds += [self.kill_shim, self.kill_both, self.cancel, self.hold_lock, self.stop_worker, self.suspend_worker]
+        deeds += [self.fill_disk] if os.path.ismount(self.database.parent) else []
         while time.monotonic() < ends:
             self.replace_workers()
             deed = self.chance.choice(deeds)
@@ -124,13 +134,23 @@ class Soak:
 
     def hold_lock(self) -> bool:
         """Hold the store's write lock for longer than a turn waits."""
-        with contextlib.closing(sqlite3.connect(self.room / "queue.db", isolation_level=None, timeout=5)) as db:
+        with contextlib.closing(sqlite3.connect(self.database, isolation_level=None, timeout=5)) as db:
             try:
                 db.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:
                 return False
             time.sleep(self.chance.uniform(0.1, 2.0))
             db.execute("ROLLBACK")
+        return True
+
+    def fill_disk(self) -> bool:
+        """Leave no room where the store is, for a moment."""
+        filling = self.database.with_name("filling")
+        with filling.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 65536)
+        time.sleep(self.chance.uniform(0.1, 2.0))
+        filling.unlink()
         return True
 
     def stop_worker(self) -> bool:
@@ -166,12 +186,18 @@ class Soak:
         while len(self.workers) < WORKERS:
             command = [*QUEUECTL, "-q", "worker", "start", "--concurrency", "3"]
             self.workers.append(
-                subprocess.Popen(command, cwd=self.room, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                subprocess.Popen(
+                    command,
+                    cwd=self.room,
+                    env=self.environment,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
             )
 
     def processes(self, mark: str) -> list[int]:
         """Return the live processes of this store whose environment has the mark."""
-        wanted = (mark.encode(), f"QUEUECTL_DB={self.room / 'queue.db'}".encode())
+        wanted = (mark.encode(), f"QUEUECTL_DB={self.database}".encode())
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError, ValueError):
@@ -182,7 +208,7 @@ class Soak:
 
     def shims(self) -> list[int]:
         """Return the live shims of this store."""
-        mark = str(self.room / "queue.db.d" / "runs").encode()
+        mark = f"{self.database}.d/runs/".encode()
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError, ValueError):
@@ -192,7 +218,7 @@ class Soak:
 
     def open_jobs(self) -> list[str]:
         """Return the jobs that have not ended."""
-        with contextlib.closing(open_repository(str(self.room / "queue.db"))) as repository:
+        with contextlib.closing(open_repository(str(self.database))) as repository:
             return [job.id for job in repository.list().jobs if job.state.value not in FINAL]
 
     def measure(self) -> None:
@@ -202,7 +228,7 @@ class Soak:
             with contextlib.suppress(OSError):
                 memory = max(memory, rss(worker.pid))
                 descriptors = max(descriptors, len(list(Path(f"/proc/{worker.pid}/fd").iterdir())))
-        wal = self.room / "queue.db-wal"
+        wal = self.database.with_name("queue.db-wal")
         self.grown.append((memory, descriptors, wal.stat().st_size if wal.exists() else 0))
 
     # -- the end ----------------------------------------------------------------------
@@ -217,7 +243,7 @@ class Soak:
 
     def report(self) -> bool:
         """Print the account; say whether it is clean."""
-        with contextlib.closing(open_repository(str(self.room / "queue.db"))) as repository:
+        with contextlib.closing(open_repository(str(self.database))) as repository:
             jobs = {job.id: job for job in repository.list().jobs}
             runs = {job.id: len(repository.runs(job)) for job in jobs.values()}
         marks = [line.split() for line in read(self.room / "tally")]
@@ -273,6 +299,21 @@ def read(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
+def soak(room: Path, chance: random.Random, minutes: float) -> bool:
+    """Do the whole of it; say whether the account is clean."""
+    everybody = Soak(room, chance)
+    everybody.replace_workers()
+    everybody.measure()
+    everybody.run(minutes)
+    everybody.measure()
+    everybody.finish()
+    clean = everybody.report()
+    with contextlib.closing(sqlite3.connect(everybody.database)) as db:
+        answer = db.execute("PRAGMA integrity_check").fetchone()[0]
+    print("integrity:", answer)
+    return clean and answer == "ok"
+
+
 def main() -> None:
     """Run it, report, and exit accordingly."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -281,15 +322,15 @@ def main() -> None:
     options = parser.parse_args()
     print(f"seed {options.seed}, {options.minutes:g} minutes", flush=True)
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
-        soak = Soak(Path(name), random.Random(options.seed))
-        soak.replace_workers()
-        soak.measure()
-        soak.run(options.minutes)
-        soak.measure()
-        soak.finish()
-        clean = soak.report()
-        with contextlib.closing(sqlite3.connect(Path(name) / "queue.db")) as db:
-            print("integrity:", db.execute("PRAGMA integrity_check").fetchone()[0])
+        store = Path(name) / "store"
+        store.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(store)]
+        mounted = os.geteuid() == 0 and subprocess.run(mount, check=False).returncode == 0
+        try:
+            clean = soak(Path(name), random.Random(options.seed), options.minutes)
+        finally:
+            if mounted:
+                subprocess.run(["umount", "-l", str(store)], check=False)
     sys.exit(0 if clean else 1)
 
 

@@ -1,0 +1,92 @@
+"""A repository that fails at any step of its work has done all of it or nothing."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from queuectl.errors import StoreError
+from queuectl.model import Bury, Complete, Execution, JobSpec, Outcome, Retry
+from queuectl.repository.base import EVERY, Settlement, WorkerIdentity
+from queuectl.repository.sqlite import SqliteRepository
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from queuectl.model import Verdict
+    from queuectl.repository.base import Lease
+
+NOW = 1_800_000_000_000
+WORKER = WorkerIdentity("w", "h", "b", "n", 1, 1, 4, (), "p")
+FAILED = Execution(Outcome.EXITED, 1, "exit code 1", NOW, NOW, 0.1)
+
+
+def account(repository: SqliteRepository) -> object:
+    """Return everything that a method could have changed, and hold it against the counters."""
+    jobs = list(repository.list().jobs)
+    counts = repository.counts(now=NOW)
+    assert {state: sum(job.state is state for job in jobs) for state in counts.states} == counts.states
+    histories = [repository.history(job) for job in jobs]
+    assert [history[-1].state for history in histories] == [job.state for job in jobs]
+    return jobs, histories, repository.workers()
+
+
+def each_step(tmp_path: Path, act: Callable[[SqliteRepository, int, list[Lease]], object]) -> int:
+    """Let the act fail at its first step, its second, and so on until it succeeds; return how often.
+
+    A step is a handful of instructions of SQLite's virtual machine. It fails once, so that what
+    follows, the rollback, does its work. What the act does is compared with what was there before:
+    after a failure nothing may have changed.
+    """
+    failures = 0
+    with closing(SqliteRepository(tmp_path / "queue.db")) as repository:
+        repository.enqueue([JobSpec("true", tags=("t",)) for _ in range(6)], now=NOW)
+        worker = repository.join(WORKER, now=NOW, ticks=0.0)
+        leases = repository.turn([], worker=worker, slots=3, now=NOW, lease_seconds=60).leases
+        before = account(repository)
+        while True:
+            left = [failures]
+
+            def interrupt(left: list[int] = left) -> int:
+                left[0] -= 1
+                return left[0] == -1
+
+            repository._db.set_progress_handler(interrupt, 5)
+            try:
+                act(repository, worker, leases)
+            except StoreError:
+                failures += 1
+                repository._db.set_progress_handler(None, 0)
+                assert account(repository) == before
+                continue
+            repository._db.set_progress_handler(None, 0)
+            assert account(repository) != before
+            return failures
+
+
+def enqueue(repository: SqliteRepository, _worker: int, _leases: list[Lease]) -> object:
+    return repository.enqueue([JobSpec("true", tags=("a", "b")), JobSpec("true", run_at=NOW + 1)], now=NOW)
+
+
+def turn(repository: SqliteRepository, worker: int, leases: list[Lease]) -> object:
+    verdicts: list[Verdict] = [Complete(), Retry(NOW + 5, "exit code 1"), Bury("exit code 1")]
+    done = FAILED._replace(exit_code=0, error=None)
+    settlements = [
+        Settlement(lease.job.seq, lease.token, done if verdict == Complete() else FAILED, verdict)
+        for lease, verdict in zip(leases, verdicts, strict=True)
+    ]
+    return repository.turn(settlements, worker=worker, slots=2, now=NOW, lease_seconds=60)
+
+
+def cancel(repository: SqliteRepository, _worker: int, _leases: list[Lease]) -> object:
+    return repository.cancel(EVERY, now=NOW, grace=5)
+
+
+@pytest.mark.parametrize("act", [enqueue, turn, cancel])
+def test_a_failure_at_any_step_changes_nothing(
+    tmp_path: Path, act: Callable[[SqliteRepository, int, list[Lease]], object]
+) -> None:
+    assert each_step(tmp_path, act) > 10
