@@ -91,3 +91,14 @@ def test_a_command_that_prints_without_end_does_not_fill_the_disk_while_it_runs(
     assert len(seen) < 4 << 20
     gate.open()
     shop.becomes(job, "completed")
+
+
+def test_show_tells_what_became_of_a_job_and_the_end_of_its_output(shop: Shop) -> None:
+    job = shop.enqueue(r"printf 'one\n\033[31m[/foo]\n'; exit 3", max_retries=1)
+    shop.work("--drain")
+    shown = shop.json("show", job)
+    assert [step["state"] for step in shown["history"]] == ["pending", "processing", "failed", "dead"]
+    assert shown["output"] == "one\n\x1b[31m[/foo]\n"
+    text = shop.queuectl("show", job)
+    assert text.endswith("output of the last run:\n  one\n  \\x1b[31m[/foo]\n")
+    assert "next:\tnothing, until somebody says: queuectl dlq retry\n" in text
