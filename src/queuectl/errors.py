@@ -45,6 +45,13 @@ class StoreUntrusted(OperationFailed):
     code = "store_untrusted"
 
 
+class TimeRanOut(QueuectlError):
+    """What was waited for has not come about in the time that was given."""
+
+    exit_code = 124
+    code = "time_ran_out"
+
+
 class LeaseLost(QueuectlError):
     """A worker's claim no longer holds. It stays inside the worker."""
 

@@ -100,7 +100,7 @@ def test_a_reader_who_has_seen_enough_is_no_error(shop: Shop) -> None:
 def test_a_full_disk_is_reported(shop: Shop) -> None:
     shop.enqueue("true")
     _, err = _shell(shop, "$Q list > /dev/full", code=1)
-    assert err == "Error: No space left on device\n"
+    assert err.startswith("Error: No space left on device\nHint: ")
 
 
 def test_a_job_that_is_stored_is_accepted_even_if_its_id_cannot_be_written(shop: Shop) -> None:

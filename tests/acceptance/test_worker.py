@@ -486,3 +486,10 @@ def test_a_worker_that_is_out_of_descriptors_gives_attempts_back_until_it_has_so
     found = shop.becomes(job, "completed")
     assert found.attempts == 1
     assert len(worker.events("returned")) < 20  # no busy loop
+
+
+def test_the_time_of_a_command_begins_when_the_command_does(shop: Shop) -> None:
+    jobs = [shop.enqueue("sleep 1000", timeout=0.4, max_retries=1) for _ in range(4)]
+    shop.work("--drain", "-c", "4")
+    for job in jobs:
+        assert (shop.job(job).duration_seconds or 0.0) >= 0.4

@@ -230,3 +230,37 @@ def test_messages_are_coloured_for_a_person_who_wants_it(run: CommandLine, monke
     monkeypatch.setenv("NO_COLOR", "1")
     run("lst", code=2)
     assert "\x1b" not in run.said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cancel", "--all", "--state", "", "-y"),
+        ("cancel", "--all", "--state", ",", "-y"),
+        ("cancel", "--all", "--search", "", "-y"),
+        ("list", "--state", ""),
+    ],
+)
+def test_an_empty_filter_does_not_come_to_mean_all(run: CommandLine, words: tuple[str, ...]) -> None:
+    run("enqueue", "--id", "a", "true")
+    run.error(*words, code=2)
+    assert run.job("a").state == "pending"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "--state", "bogus"),
+        ("worker", "strat"),
+        ("nonsense",),
+        ("worker", "start", "--grace", "-1"),
+        ("worker", "stop", "--wait", "bad"),
+        ("worker", "start", "--name", "a\tb"),
+        ("worker", "start", "--queue", "a b"),
+        ("list", "--limit", "99999999999999999999"),
+    ],
+)
+def test_json_counts_wherever_it_stands(run: CommandLine, words: tuple[str, ...]) -> None:
+    for line in ((*words, "--json"), ("--json", *words)):
+        assert run(*line, code=2) == ""
+        assert json.loads(run.said.splitlines()[-1])["error"]["code"] == "invalid_input"

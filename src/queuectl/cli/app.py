@@ -14,6 +14,7 @@ from queuectl.cli import output
 from queuectl.cli.options import session_of, shared
 from queuectl.cli.session import Session
 from queuectl.cli.words import LazyWords
+from queuectl.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,7 +107,8 @@ def _report(error: Exception, session: Session, words: Sequence[str]) -> int:
         from traceback import print_exception
 
         print_exception(error)
-    as_json = session.json or (isinstance(error, click.UsageError) and failure.wants_json(words))
+    unparsed = isinstance(error, click.UsageError | InvalidInput) and not session.is_open
+    as_json = session.json or (unparsed and failure.wants_json(words))
     return failure.report(error, as_json=as_json)
 
 

@@ -10,10 +10,11 @@ import gc
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
+TYPE_CHECKING = False  # the real one costs an import during which Ctrl-C would show a traceback
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import NoReturn
 
 #: Objects more than before until the collector looks for garbage; Python's own number is 700.
 _GARBAGE = 100_000

@@ -22,7 +22,8 @@ def error_of(error: Exception) -> errors.QueuectlError:
         return _of_click(error)
     if isinstance(error, OSError):
         place = f" {errors.quoted(str(error.filename))}" if error.filename else ""
-        return errors.OperationFailed(f"{error.strerror or error}{place}")
+        hint = None if error.filename else "free some space, or send the result elsewhere"
+        return errors.OperationFailed(f"{error.strerror or error}{place}", hint)
     hint = "this is a bug; the option --debug shows where"
     return errors.QueuectlError(f"unexpected {type(error).__name__}: {error}", hint)
 

@@ -134,9 +134,10 @@ def _document(event: Event) -> dict[str, Any]:
         if event.kind in _STARTS:
             document["command"] = job.command
     if execution is not None:
+        seconds = execution.duration_seconds
         document |= {
             "exit_code": execution.exit_code,
-            "duration_seconds": execution.duration_seconds,
+            "duration_seconds": seconds if seconds is None else round(seconds, 6),
             "outcome": execution.outcome.value,
             "error": execution.error,
         }

@@ -76,7 +76,7 @@ def _follow(session: Session, job: Job, run: int, log: Log, *, only: bool) -> No
 
 def _write(content: bytes) -> None:
     """Write bytes to stdout: as they are into a pipe, made harmless onto a terminal."""
-    if not content:
+    if not content or sys.stdout is None:
         return
     if not output.is_terminal():
         output.flush()

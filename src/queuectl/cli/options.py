@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import SharedOption
@@ -85,7 +86,7 @@ class States(click.ParamType[tuple[JobState, ...]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the states."""
         words = [word.strip().lower() for word in str(value).split(",")]
-        return tuple(_state(word) for word in words if word)
+        return tuple(map(_state, words))  # an empty word is no state: it must not come to mean all
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Offer the states for the last word of the list."""
@@ -158,7 +159,16 @@ def files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list
     return [CompletionItem(incomplete, type="file")]
 
 
-_COUNT = click.IntRange(min=0)
+def _not_blank(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Refuse an empty text that was given: it would let everything through."""
+    given = ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
+    if given and not value:
+        with named(param):
+            raise InvalidInput("the text is empty", "leave the option out to let every job through")
+    return value
+
+
+_COUNT = click.IntRange(min=0, max=2**63 - 1)
 _COUNT.name = "whole number"  # as an error calls it
 
 #: Which jobs: of queues, with tags, with a text, and how many at most.
@@ -169,7 +179,11 @@ tag_option = click.option(
     "-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Only with this tag."
 )
 search_option = click.option(
-    "--search", default="", metavar="TEXT", help="Only if the id or the command contains this, in any case."
+    "--search",
+    default="",
+    callback=_not_blank,
+    metavar="TEXT",
+    help="Only if the id or the command contains this, in any case.",
 )
 limit_option = click.option(
     "-n", "--limit", type=_COUNT, default=50, show_default=True, metavar="N", help="Only the newest N; 0 for all."
@@ -184,7 +198,7 @@ _SHARED: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
             "help": "The store: a file, or a URL like sqlite:///path.  [env QUEUECTL_DB; default queue.db]",
         },
     ),
-    (("--json",), {"is_flag": True, "help": "Print one JSON document and nothing else."}),
+    (("--json",), {"is_flag": True, "is_eager": True, "help": "Print one JSON document and nothing else."}),
     (("-q", "--quiet"), {"is_flag": True, "help": "Print data and errors only."}),
     (("--debug",), {"is_flag": True, "help": "Show a traceback with an error."}),
 )

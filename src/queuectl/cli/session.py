@@ -43,7 +43,10 @@ class Session:
         from os.path import abspath
 
         url = self.url
-        return redact_url(url) if "://" in url else abspath(url)
+        try:
+            return redact_url(url) if "://" in url else abspath(url)
+        except FileNotFoundError:  # the directory that we are in was removed
+            return url
 
     @property
     def repository(self) -> JobRepository:
@@ -55,6 +58,11 @@ class Session:
             if self._repository.created:
                 self.say(f"Created {self._repository.url}")
         return self._repository
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the store has been opened: then the command line was understood."""
+        return self._repository is not None
 
     def close(self) -> None:
         """Let go of the store. Idempotent."""

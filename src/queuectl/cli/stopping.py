@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from queuectl.cli import output
 from queuectl.cli.jobjson import worker_object
-from queuectl.errors import WorkerNotFound
+from queuectl.errors import TimeRanOut, WorkerNotFound
 from queuectl.worker.wakeup import is_present, wake
 
 if TYPE_CHECKING:
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from queuectl.cli.session import Session
     from queuectl.repository.base import Worker
 
-#: Exit code when the time of a wait has run out, as timeout(1) has it.
-TIMED_OUT = 124
 #: Seconds between two looks at whether they are gone.
 _LOOK = 0.05
 
 
-def stop(session: Session, names: Sequence[str], *, how: str, wait: float | None) -> int:
-    """Ask the workers to stop; return the exit code."""
+def stop(session: Session, names: Sequence[str], *, how: str, wait: float | None) -> None:
+    """Ask the workers to stop, and wait for them if that is wanted.
+
+    Raises:
+        TimeRanOut: one of them is still there after the time to wait.
+    """
     repository = session.repository
     asked = [
         worker
@@ -35,8 +37,10 @@ def stop(session: Session, names: Sequence[str], *, how: str, wait: float | None
         raise WorkerNotFound(f"worker {gone!r} is not running", "queuectl worker list shows those that are")
     wake(repository.directory)
     left = _wait_for(session, asked, wait) if wait is not None else []
-    _report(session, asked, left, waited=wait is not None)
-    return TIMED_OUT if left else 0
+    if left:
+        name = left[0].identity.name
+        raise TimeRanOut(f"worker {name!r} is still running", "wait for longer, or say: queuectl worker stop --now")
+    _report(session, [worker._replace(stopping=how) for worker in asked], waited=wait is not None)
 
 
 def _wait_for(session: Session, workers: Sequence[Worker], seconds: float) -> list[Worker]:
@@ -52,16 +56,15 @@ def _wait_for(session: Session, workers: Sequence[Worker], seconds: float) -> li
     return left
 
 
-def _report(session: Session, asked: Sequence[Worker], left: Sequence[Worker], *, waited: bool) -> None:
+def _report(session: Session, asked: Sequence[Worker], *, waited: bool) -> None:
     if session.json:
-        running = {worker.id for worker in left} if waited else {worker.id for worker in asked}
-        output.document([worker_object(worker) | {"running": worker.id in running} for worker in asked])
+        output.document([worker_object(worker) | {"running": not waited} for worker in asked])
     elif not asked:
         session.say("No worker is running.")
     else:
         for worker in asked:
             if output.is_terminal() and not session.quiet:
-                how = "Stopping" if not waited else "Still stopping" if worker in left else "Stopped"
+                how = "Stopped" if waited else "Stopping"
                 output.write(f"{how} worker {output.safe(repr(worker.identity.name))}.\n")
             else:
                 output.line(worker.identity.name)

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from queuectl.cli.session import Session
 
 _TEXT = """\
-queuectl runs shell commands in the background: with retries, a Dead Letter Queue,
-and jobs that outlive their worker.
+queuectl runs shell commands in the background, with retries,
+a Dead Letter Queue, and jobs that outlive their worker.
 
-  queuectl enqueue 'echo Hello World'   put a job into the queue
-  queuectl worker start                 run the jobs, until Ctrl-C
-  queuectl status                       see how far they have come
+  queuectl enqueue 'echo Hi'   put a job into the queue
+  queuectl worker start        run the jobs, until Ctrl-C
+  queuectl status              see how far they have come
 
 """
 

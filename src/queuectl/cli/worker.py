@@ -81,8 +81,7 @@ def start(
     """
     if once and drain:
         raise InvalidInput("--once and --drain exclude each other", "--drain runs all jobs, --once only one")
-    if name is not None and not name.strip():
-        raise InvalidInput("the name of the worker is empty", "leave --name out for HOST-PID")
+    _check_names(name, queues)
     repository = session.repository
     if not trust_store:
         from queuectl.worker.trust import check_trust
@@ -131,14 +130,26 @@ def list_workers(session: Session) -> None:
 @click.option("--wait", type=Duration(), metavar="DUR", help="Wait until they are gone, but not longer than this.")
 @shared
 @click.pass_obj
-def stop(session: Session, names: tuple[str, ...], *, at_once: bool, wait: float | None) -> int:
+def stop(session: Session, names: tuple[str, ...], *, at_once: bool, wait: float | None) -> None:
     """Stop workers from any terminal: all of them, or the named ones.
 
     They claim nothing more, let their running jobs finish, and end.
     """
     from queuectl.cli import stopping
 
-    return stopping.stop(session, names, how="now" if at_once else "graceful", wait=wait)
+    stopping.stop(session, names, how="now" if at_once else "graceful", wait=wait)
+
+
+def _check_names(name: str | None, queues: tuple[str, ...]) -> None:
+    """Refuse a name that could not be typed again, and queues that cannot be."""
+    from queuectl.fields import FIELDS
+
+    for option, field, value in (("--name", "id", name), *(("--queue", "queue", queue) for queue in queues)):
+        if value is not None:
+            try:
+                FIELDS[field](value)
+            except InvalidInput as error:
+                raise InvalidInput(f"{option}: {error.message}", error.hint) from None
 
 
 def _observer(session: Session, options: WorkerOptions, log_format: str | None) -> Lines | LiveDisplay:

@@ -239,8 +239,17 @@ class Runs:
             if task.stop is not None and clock >= task.stop.kill_at:
                 task.signal(process.KILL)
                 task.stop = task.stop._replace(kill_at=clock + 1.0)
-            elif task.stop is None and ends is not None and clock >= ends:
+            elif task.stop is None and ends is not None and clock >= ends and self._began_so_early(task, clock):
                 self.stop(task, "timeout", GRACE)
+
+    def _began_so_early(self, task: Task, clock: float) -> bool:
+        """Say whether the time is up by the shim's account: it may have been slow to start the command."""
+        found = None if isinstance(task, Adopted) else self._record.run(task.run)
+        if found is not None:
+            task.began = found.began
+        elif not isinstance(task, Adopted):
+            task.began = clock  # it has not begun at all
+        return clock >= (task.times_out_at() or 0.0)
 
     def reap_strangers(self) -> None:
         """Bury children that fell to us when their parent died, but none whose end counts."""

@@ -40,7 +40,12 @@ class Connection:
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self.url = str(path)
-        self.path = path.absolute()
+        try:
+            self.path = path.absolute()
+        except FileNotFoundError as error:
+            raise errors.StoreUnreachable(
+                "the current directory was removed", hint="change to another one, or name a store with --db"
+            ) from error
         self.directory = self.path.with_name(self.path.name + ".d")
         self.created = make_file(self.path, self.url, create=create)
         with self._translated():
