@@ -86,9 +86,23 @@ MUTANTS = (
     Mutant(
         "another machine counts as dead",
         "worker/rescue.py",
-        "return time.time() - worker.heartbeat_at / 1000 > lease_seconds",
+        "return time.time() - worker.heartbeat_at / 1000 > worker.lease_seconds",
         "return True",
         IDENTITY,
+    ),
+    Mutant(
+        "the wall clock decides who hangs",
+        "worker/rescue.py",
+        "return time.monotonic() - worker.heartbeat_ticks > worker.lease_seconds",
+        "return time.time() - worker.heartbeat_at / 1000 > worker.lease_seconds",
+        "tests/acceptance/test_faults.py",
+    ),
+    Mutant(
+        "whoever was taken for dead claims all the same",
+        CLAIM,
+        "if slots > 0 and is_registered and not refused:",
+        "if slots > 0:",
+        CONTRACT,
     ),
     Mutant("no lock on the run record", "worker/process.py", "fcntl.flock(file, fcntl.LOCK_EX)", "pass", ADOPTION),
     Mutant(
