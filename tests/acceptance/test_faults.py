@@ -168,7 +168,8 @@ class Clock:
         site = home / "clock"
         site.mkdir(exist_ok=True)
         (site / "sitecustomize.py").write_text(_SHIFTED, encoding="utf-8")
-        self.program: Sequence[str] = ["env", f"PYTHONPATH={site}", f"CLOCK_SHIFT={self._file}", *PROGRAM]
+        path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+        self.program: Sequence[str] = ["env", f"PYTHONPATH={path}", f"CLOCK_SHIFT={self._file}", *PROGRAM]
         self.set(0)
 
     def set(self, seconds: int) -> None:
