@@ -71,7 +71,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
     cancelled = repository.cancel(which, now=now(), grace=grace)
     from queuectl.worker.wakeup import wake
 
-    workers = wake(repository.directory)
+    workers = wake(repository.directory_name)
     _report(session, cancelled)
     if cancelled.asked and not workers:
         session.hint("no worker is running; the next one to start stops what still runs")

@@ -90,7 +90,7 @@ def retry(
     retried = session.repository.retry(which, now=now())
     from queuectl.worker.wakeup import wake
 
-    workers = wake(session.repository.directory)
+    workers = wake(session.repository.directory_name)
     _report(session, retried)
     if retried:
         session.hint_at_missing_worker(workers)

@@ -224,7 +224,7 @@ def _report(session: Session, jobs: Sequence[Enqueued]) -> None:
     """Name the jobs that are stored now; whatever goes wrong here cannot change that."""
     from queuectl.worker.wakeup import wake
 
-    workers = wake(session.repository.directory)
+    workers = wake(session.repository.directory_name)
     try:
         _show(session, jobs)
         output.flush()

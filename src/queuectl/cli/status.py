@@ -43,7 +43,9 @@ def live_workers(repository: JobRepository) -> Sequence[Worker]:
     """Return the workers that are there now; a dead one stays registered until another one comes."""
     from queuectl.worker.wakeup import is_present
 
-    return [worker for worker in repository.workers() if is_present(repository.directory, worker.identity.presence)]
+    return [
+        worker for worker in repository.workers() if is_present(repository.directory_name, worker.identity.presence)
+    ]
 
 
 def _as_object(counts: Counts, workers: Sequence[Worker], store: str, at: int) -> dict[str, Any]:

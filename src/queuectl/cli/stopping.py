@@ -30,12 +30,12 @@ def stop(session: Session, names: Sequence[str], *, how: str, wait: float | None
     asked = [
         worker
         for worker in repository.ask_to_stop(names, how)
-        if is_present(repository.directory, worker.identity.presence)
+        if is_present(repository.directory_name, worker.identity.presence)
     ]
     if names and len(asked) < len(set(names)):
         gone = min(set(names) - {worker.identity.name for worker in asked})
         raise WorkerNotFound(f"worker {gone!r} is not running", "queuectl worker list shows those that are")
-    wake(repository.directory)
+    wake(repository.directory_name)
     left = _wait_for(session, asked, wait) if wait is not None else []
     if left:
         name = left[0].identity.name
@@ -48,7 +48,7 @@ def _wait_for(session: Session, workers: Sequence[Worker], seconds: float) -> li
     deadline = time.monotonic() + seconds
     left = list(workers)
     while left:
-        left = [worker for worker in left if is_present(session.repository.directory, worker.identity.presence)]
+        left = [worker for worker in left if is_present(session.repository.directory_name, worker.identity.presence)]
         if time.monotonic() >= deadline:
             break
         if left:

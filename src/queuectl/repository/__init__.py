@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queuectl import errors
-from queuectl.config import redact_url
+from queuectl.config import parse_location, redact_url
 
 if TYPE_CHECKING:
     from queuectl.repository.base import JobRepository
-
-_SQLITE = "sqlite:///"
 
 
 def open_repository(url: str, *, create: bool = True) -> JobRepository:
@@ -24,12 +21,12 @@ def open_repository(url: str, *, create: bool = True) -> JobRepository:
     Raises:
         StoreError: it cannot be opened; the message says why.
     """
-    if "://" in url and not url.startswith(_SQLITE):
-        scheme = url.partition("://")[0]
+    location = parse_location(url)
+    if location.engine != "sqlite":
         raise errors.StoreUnreachable(
-            f"no storage engine for {redact_url(url)!r}: {scheme!r} is not supported in this version",
+            f"no storage engine for {redact_url(url)!r}: {location.engine!r} is not supported in this version",
             hint="name a file, or sqlite:///path",
         )
     from queuectl.repository.sqlite import SqliteRepository
 
-    return SqliteRepository(Path(url.removeprefix(_SQLITE)), create=create)
+    return SqliteRepository(location.path, create=create)

@@ -147,7 +147,11 @@ class JobRepository(Protocol):
     url: str  #: for people: no password
     created: bool  #: whether opening it made it
     patience: float  #: seconds that a method waits for the store's lock before it raises StoreBusy
-    directory: Path  #: for logs, run records and pipes of this machine; made when first used
+    directory_name: str  #: path of `directory`, for those who do without pathlib
+
+    @property
+    def directory(self) -> Path:
+        """For logs, run records and pipes of this machine; made when first used."""
 
     def close(self) -> None:
         """Let go of the store. Idempotent."""
@@ -208,12 +212,8 @@ class JobRepository(Protocol):
     def cancel(self, which: Filter, *, now: int, grace: float) -> Cancelled:
         """Stop the jobs that it lets through: those that run by their workers, the others at once.
 
-        Without `which.ids`, jobs that have ended are passed over.
-
-        Args:
-            which: exact ids or unique prefixes, or a filter.
-            now: the instant.
-            grace: seconds that a running command has between TERM and KILL.
+        Without `which.ids` (exact ones or unique prefixes), jobs that have ended are passed over.
+        `grace` are the seconds that a running command has between TERM and KILL.
 
         Raises:
             JobNotFound: one of `which.ids` is not there.

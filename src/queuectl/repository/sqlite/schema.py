@@ -8,7 +8,6 @@ must not mistake another's half-made store for somebody else's database.
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
 
 from queuectl import errors
 
@@ -42,6 +41,8 @@ def inspect(db: sqlite3.Connection, name: str) -> int:
 
 def migrate(db: sqlite3.Connection, version: int) -> None:
     """Apply every step above `version`, inside the caller's write transaction."""
+    from pathlib import Path
+
     for number in range(version + 1, VERSION + 1):
         script = Path(__file__).with_name("sql") / f"{number:04}.sql"
         for statement in statements(script.read_text(encoding="utf-8")):
