@@ -493,3 +493,66 @@ def test_the_time_of_a_command_begins_when_the_command_does(shop: Shop) -> None:
     shop.work("--drain", "-c", "4")
     for job in jobs:
         assert (shop.job(job).duration_seconds or 0.0) >= 0.4
+
+
+# -- claims made ahead while commands are short ---------------------------------------
+
+
+def _hurried(shop: Shop, then: str) -> list[str]:
+    """Enqueue so many short jobs that the worker claims ahead, one that says `then`, and a few more."""
+    specs: list[dict[str, object]] = [{"command": "true"} for _ in range(40)]
+    specs.append({"id": "long", "command": then})
+    specs += [{"id": f"after-{number}", "command": "echo ran >> after"} for number in range(3)]
+    return shop.enqueue_all(specs)
+
+
+def test_jobs_claimed_ahead_are_given_back_when_the_one_before_takes_long(shop: Shop) -> None:
+    gate = shop.gate()
+    _hurried(shop, f"echo $$ > pid; {gate.wait}")
+    first = shop.start_worker()
+    shop.number("pid")
+    second = shop.start_worker()  # has them at once, though the first one holds its only slot for long
+    for number in range(3):
+        assert shop.becomes(f"after-{number}", "completed").attempts == 1
+    assert shop.lines("after") == ["ran"] * 3
+    assert shop.job("long").state == "processing"
+    gate.open()
+    for worker in (first, second):
+        worker.signal(signal.SIGTERM)
+        assert worker.ends() == 0
+
+
+def test_jobs_claimed_ahead_by_a_worker_that_is_killed_run_once(shop: Shop) -> None:
+    gate = shop.gate()
+    _hurried(shop, f"echo $$ > pid; {gate.wait}")
+    worker = shop.start_worker()
+    shop.number("pid")
+    worker.kill()
+    gate.open()
+    shop.work("--drain")
+    assert shop.lines("after") == ["ran"] * 3
+    assert {job.attempts for job in shop.jobs()} == {1}
+
+
+def test_a_result_that_is_not_written_yet_keeps_its_line_in_the_run_record(shop: Shop) -> None:
+    shop.enqueue_all([{"command": f"echo {number} >> runs"} for number in range(400)])
+    for _ in range(6):  # at a moment when some have ended, some run, and some are held
+        worker = shop.start_worker("-c", "2")
+        before = len(shop.lines("runs"))
+        eventually(lambda before=before: len(shop.lines("runs")) >= min(400, before + 40), "some jobs run")  # type: ignore[misc]
+        worker.kill()
+    shop.work("--drain", "-c", "4")
+    assert sorted(map(int, shop.lines("runs"))) == list(range(400))
+    assert {job.state.value for job in shop.jobs()} == {"completed"}
+
+
+def test_a_stop_gives_back_what_was_claimed_ahead(shop: Shop) -> None:
+    shop.enqueue_all([{"command": f"echo {number} >> runs"} for number in range(400)])
+    worker = shop.start_worker("-c", "2")
+    eventually(lambda: len(shop.lines("runs")) >= 60, "some jobs run")
+    worker.signal(signal.SIGTERM)
+    assert worker.ends() == 0
+    states = {job.state.value for job in shop.jobs()}
+    assert "processing" not in states
+    assert sum(job.state.value == "completed" for job in shop.jobs()) == len(shop.lines("runs"))
+    assert {job.attempts for job in shop.jobs() if job.state.value == "pending"} <= {0}

@@ -9,26 +9,23 @@ worker finds them through the run record.
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import time
 from typing import TYPE_CHECKING
 
 from queuectl import errors
-from queuectl.config import settings_from
-from queuectl.model import Retry
+from queuectl.model import Execution, Outcome, Retry, Return
 from queuectl.repository.base import Settlement
-from queuectl.retry import policy_for
+from queuectl.worker.ahead import Ahead
 from queuectl.worker.events import EventKind
-from queuectl.worker.outcome import decide, explain
+from queuectl.worker.judge import Judge
 from queuectl.worker.presence import Presence, identify
 from queuectl.worker.process import become_subreaper
 from queuectl.worker.record import Record
 from queuectl.worker.rescue import Rescue
-from queuectl.worker.runs import Over, Runs
+from queuectl.worker.runs import LINES, Over, Runs
 from queuectl.worker.signals import Signals
 from queuectl.worker.stopping import Stopping
-from queuectl.worker.task import Adopted
 from queuectl.worker.teller import Teller, wall
 
 if TYPE_CHECKING:
@@ -78,7 +75,7 @@ class Engine:
         self._repository = repository
         self._options = options
         self._signals = signals
-        self._results: list[tuple[Over, Settlement]] = []  # to be written by the next turn
+        self._results: list[tuple[Over | None, Settlement]] = []  # to be written by the next turn
         self._hungry = True  # there may be more to claim
         self._claimed = 0
         self._next_due: int | None = None
@@ -88,12 +85,14 @@ class Engine:
         self._round_at = 0.0
         self._poll = select.poll()
         become_subreaper()
-        self._settings = settings_from(repository.settings())
+        self._judge = Judge(repository)
+        limited = options.once or options.max_jobs is not None
+        self._ahead = Ahead(0 if limited else options.slots)
         self._join()
         self._tell = Teller(observer, self._identity.name, options.slots)
         self.stopping = Stopping(signals, options.grace, self._tell)
         self._poll.register(signals.descriptor, select.POLLIN)
-        self._tell.say(EventKind.WORKER_STARTED, message=f"{_slots(options.slots)}, store {repository.url}")
+        self._tell.started(repository.url)
         self._rescue.sweep()
         self._adopt(everyone=True)
 
@@ -103,6 +102,7 @@ class Engine:
         """Go round until there is nothing more to do."""
         while True:
             self._judge_the_ended()
+            self._start_ahead()
             self._take_turn()
             if self._is_finished():
                 return
@@ -137,7 +137,7 @@ class Engine:
                 slots=wanted,
                 queues=self._options.queues,
                 now=wall(),
-                lease_seconds=self._settings.lease,
+                lease_seconds=self._judge.settings.lease,
             )
             self._trouble = ""
             self._take_in(turn)
@@ -151,13 +151,34 @@ class Engine:
     def _take_in(self, turn: Turn) -> None:
         """Act on what a turn came to; it is committed."""
         results, self._results = self._results, []
-        # First the commands, then the talk: no slot waits for a terminal.
+        self._runs.settled(over.task for over, _ in results if over)
         self._claimed += len(turn.leases)
-        self._runs.launch(turn.leases, log_max_bytes=self._settings.log_max_bytes)
+        self._ahead.add(turn.leases, time.monotonic())
+        # First the commands, then the talk: no slot waits for a terminal.
+        self._start_ahead()
         for over, settlement in results:
-            self._tell.report(over.task.lease.job, settlement, refused=settlement.token in turn.refused)
-        for lease in turn.leases:
+            if over:
+                self._tell.report(over.task.lease.job, settlement, refused=settlement.token in turn.refused)
+
+    def _start_ahead(self) -> None:
+        """Start what is held already, as far as slots are free."""
+        if not self._ahead.leases or not self._runs.free or self.stopping.has_begun:
+            return
+        try:
+            self._runs.prepare()
+        except OSError as error:
+            self._suffer(error)
+            return
+        leases = self._ahead.take(self._runs.free, time.monotonic())
+        self._runs.launch(leases, log_max_bytes=self._judge.settings.log_max_bytes)
+        for lease in leases:
             self._tell.say(EventKind.JOB_STARTED, lease.job)
+
+    def _give_back(self) -> None:
+        """Return what is held and cannot be started soon; the next turn writes it."""
+        for lease in self._ahead.give_back():
+            execution = Execution(Outcome.RETURNED, None, "not started in time", None, wall(), None)
+            self._results.append((None, Settlement(lease.job.seq, lease.token, execution, Return())))
 
     def _prepared(self) -> int:
         """Return how many jobs to claim now, with everything there to start them."""
@@ -173,7 +194,7 @@ class Engine:
         """Return how many jobs to claim now."""
         if self.stopping.has_begun or not self._hungry:
             return 0
-        most = self._runs.free
+        most = self._runs.free + self._ahead.room
         if self._options.once:
             most = min(most, 1 - self._claimed)
         if self._options.max_jobs is not None:
@@ -181,7 +202,7 @@ class Engine:
         return max(0, most)
 
     def _is_finished(self) -> bool:
-        if self._runs.tasks:
+        if self._runs.tasks or self._ahead.leases:
             # Once the third signal has come, nothing is waited for beyond its moment.
             return self.stopping.is_last and time.monotonic() >= (self.stopping.leave_at or 0.0)
         if self._results:
@@ -224,6 +245,8 @@ class Engine:
             moments.append(tick)
         if self._next_due is not None:
             moments.append(clock + (self._next_due - wall()) / 1000)
+        if self._ahead.due is not None:
+            moments.append(self._ahead.due)
         if self._results or self._wanted():
             moments.append(self._refused_until)
         return max(0.0, min(moments) - clock)
@@ -234,12 +257,17 @@ class Engine:
         self.stopping.answer_signals(clock, self._runs)
         self._runs.enforce(clock)
         self._runs.look(clock)
+        if self.stopping.has_begun or clock >= (self._ahead.due or clock + 1):
+            self._give_back()
         if self._next_due is not None and wall() >= self._next_due:
             self._next_due = None
             self._hungry = True
         try:
             if self._called:
-                self.stopping.heed(self._repository.requests(self._id), clock, self._runs)
+                requests = self._repository.requests(self._id)
+                self.stopping.heed(requests, clock, self._runs)
+                if requests.cancels:
+                    self._give_back()  # whoever is not wanted any more is cancelled by being returned
                 self._called = False
             if clock >= self._round_at:
                 self._round_at = clock + ROUND
@@ -257,31 +285,16 @@ class Engine:
             self._refused_until = time.monotonic() + AGAIN  # not over and over
             self._tell.say(EventKind.WARNING, message="the shim was killed; the worker follows its commands itself")
         for over in self._runs.take_over():
-            lease = over.task.lease
             if over.passing:
                 self._refused_until = time.monotonic() + AGAIN
-                self._tell.say(EventKind.WARNING, lease.job, f"{over.execution.error}; trying again")
-            cause = over.task.stop.cause if over.task.stop else ""
-            execution = explain(lease, over.execution, cause=cause, passing=over.passing)
-            if not execution.succeeded:
-                self._read_settings()  # back-off settings count from the next failure on
-            verdict = decide(
-                lease,
-                execution,
-                policy_for(lease.job, self._settings),
-                adopted=isinstance(over.task, Adopted),
-                luck=int.from_bytes(os.urandom(4), "little") / 2**32,
-            )
-            if isinstance(verdict, Retry):
-                self._next_due = min(self._next_due or verdict.next_run_at, verdict.next_run_at)
-            self._results.append((over, Settlement(lease.job.seq, lease.token, execution, verdict)))
+                self._tell.say(EventKind.WARNING, over.task.lease.job, f"{over.execution.error}; trying again")
+            settlement = self._judge.settle(over)
+            if isinstance(settlement.verdict, Retry):
+                due = settlement.verdict.next_run_at
+                self._next_due = min(self._next_due or due, due)
+            self._ahead.learn(over.execution)
+            self._results.append((over, settlement))
             self._hungry = True
-
-    def _read_settings(self) -> None:
-        # While the store does not answer, or holds a value that does not make sense, those that
-        # were read last must do.
-        with contextlib.suppress(errors.InvalidInput, *PASSING):
-            self._settings = settings_from(self._repository.settings())
 
     def _suffer(self, error: Exception) -> None:
         """Keep the results, say so once, and try again soon."""
@@ -294,12 +307,12 @@ class Engine:
 
     def _join(self) -> None:
         """Become one of the store's workers."""
-        directory, lease = self._repository.directory, self._settings.lease
+        directory, lease = self._repository.directory, self._judge.settings.lease
         presence = Presence(directory)
         try:
             identity = identify(self._options, presence.name)
             record = Record(directory / "runs" / presence.name)
-            record.create(self._options.slots)
+            record.create(self._options.slots * LINES)
             self._id = self._repository.join(identity, now=wall(), ticks=time.monotonic(), lease_seconds=lease)
         except BaseException:
             presence.close()
@@ -327,6 +340,7 @@ class Engine:
         self._join()
         runs.close()
         self._results.clear()
+        self._ahead.leases.clear()
         self._poll.unregister(presence.descriptor)
         presence.close()
         self._adopt(everyone=True)
@@ -351,21 +365,26 @@ class Engine:
             self._look_out()
 
     def _renew(self, clock: float) -> None:
-        self._read_settings()
-        asked = self._repository.renew(self._id, now=wall(), ticks=time.monotonic(), lease_seconds=self._settings.lease)
-        self._renew_at = clock + self._settings.lease / 3
+        self._judge.read_settings()
+        asked = self._repository.renew(
+            self._id, now=wall(), ticks=time.monotonic(), lease_seconds=self._judge.settings.lease
+        )
+        self._renew_at = clock + self._judge.settings.lease / 3
         self._called = True
         if asked is None:
             self._rejoin()
             return
         # What is ours without our knowing, because an answer of the store got lost.
         known = {task.lease.token for task in self._runs.tasks.values()}
+        known |= {lease.token for lease in self._ahead.leases}
         known |= {settlement.token for _, settlement in self._results}
         self._take_on(self._rescue.unknown(known))
 
     def _adopt(self, *, everyone: bool) -> None:
         """Take over what dead workers left."""
-        found = self._rescue.find(everyone=everyone, only_ended=self._options.once, lease_seconds=self._settings.lease)
+        found = self._rescue.find(
+            everyone=everyone, only_ended=self._options.once, lease_seconds=self._judge.settings.lease
+        )
         self._take_on(found)
 
     def _take_on(self, found: Iterable[tuple[Lease, Record]]) -> None:
@@ -379,7 +398,3 @@ class Engine:
         outlook = self._repository.outlook(self._options.queues, now=wall())
         self._hungry = outlook.ready
         self._next_due = outlook.next_due
-
-
-def _slots(number: int) -> str:
-    return "1 slot" if number == 1 else f"{number} slots"

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 _SHELF = 1000
 
 
+def log_name(seq: int, run: int) -> str:
+    """Return the name of a run's log in the data directory; made of numbers only, never of an id."""
+    return f"logs/{seq // _SHELF:06}/{seq}-{run}.log"
+
+
 def log_path(directory: Path, seq: int, run: int) -> Path:
-    """Return the path of a run's log; made of numbers only, never of an id."""
-    return directory / "logs" / f"{seq // _SHELF:06}" / f"{seq}-{run}.log"
+    """Return the path of a run's log."""
+    return directory / log_name(seq, run)
 
 
 class Log:

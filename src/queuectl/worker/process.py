@@ -42,7 +42,7 @@ class Start(NamedTuple):
     command: str
     cwd: str
     environment: dict[str, str]
-    log: Path
+    log: str | Path
     cap: int  #: bytes of output to keep
 
     def message(self) -> tuple[object, ...]:
@@ -154,7 +154,7 @@ def _ended(event: tuple[object, ...]) -> Ended:
         case ("failed", int(slot), str(run), str(what), int(number)):
             now = time.time_ns() // 1_000_000
             error = Execution(Outcome.NEVER_STARTED, None, _cannot_start(what, number), None, now, None)
-            return Ended(slot, run, error, what != "cwd" and number in _PASSING)
+            return Ended(slot, run, error, what == "log" or (what == "spawn" and number in _PASSING))
     raise AssertionError(event)
 
 

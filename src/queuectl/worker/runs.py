@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import select
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl.model import Execution, Outcome
 from queuectl.worker import process
-from queuectl.worker.logs import log_path
+from queuectl.worker.logs import log_name
 from queuectl.worker.task import Adopted, Stop, Task, run_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Sequence
 
     from queuectl.repository.base import Lease
     from queuectl.worker.record import Record
+
+#: Lines of the run record for each slot. A line is used again only when what it tells is settled,
+#: and until then the next command may run already.
+LINES = 3
 
 #: Seconds between TERM and KILL.
 GRACE = 5.0
@@ -49,23 +53,28 @@ class Runs:
         self.shim_was_lost = False
         self._over: list[Over] = []
         self._store = store
-        self._directory = directory
+        self._directory = str(directory)
         self._record = record
         self._worker = worker
         self._poll = poll
-        self._free = list(range(slots))
+        self._free = list(range(slots * LINES))
         self._slots = slots
+        self._shelves: set[str] = set()  # directories of logs that are there
         self._shim: process.Shim | None = None
 
     @property
     def free(self) -> int:
         """How many more commands may be started; adopted ones count too."""
-        return max(0, self._slots - len(self.tasks))
+        return max(0, min(self._slots - len(self.tasks), len(self._free)))
 
     def take_over(self) -> list[Over]:
         """Return the runs that have ended since the last call; their slots are free again."""
         over, self._over = self._over, []
         return over
+
+    def settled(self, tasks: Iterable[Task]) -> None:
+        """Let the lines of these runs be used again: what they tell is in the store."""
+        self._free += [task.slot for task in tasks if task.slot >= 0]
 
     def close(self) -> None:
         """Leave what still runs to the shim."""
@@ -107,14 +116,18 @@ class Runs:
                 starts.append(self._start_of(task, log_max_bytes).message())
             except OSError as error:
                 reason = f"cannot write the job's log: {error.strerror}"
-                self._end(task, Execution(Outcome.NEVER_STARTED, None, reason, None, _now(), None), passing=True)
+                execution = Execution(Outcome.NEVER_STARTED, None, reason, None, time.time_ns() // 1_000_000, None)
+                self._end(task, execution, passing=True)
         if starts and self._shim is not None:
             self._shim.send(starts)
 
     def _start_of(self, task: Task, cap: int) -> process.Start:
         job = task.lease.job
-        log = log_path(self._directory, job.seq, task.lease.run)
-        log.parent.mkdir(mode=0o700, exist_ok=True, parents=True)
+        log = f"{self._directory}/{log_name(job.seq, task.lease.run)}"
+        shelf = log[: log.rindex("/")]
+        if shelf not in self._shelves:
+            Path(shelf).mkdir(mode=0o700, exist_ok=True, parents=True)
+            self._shelves.add(shelf)
         variables = {
             **job.env,
             "QUEUECTL_JOB_ID": job.id,
@@ -125,7 +138,7 @@ class Runs:
             "QUEUECTL_RUN": task.run,
         }
         return process.Start(
-            task.slot, task.run, job.command, job.cwd or str(self._directory.parent), variables, log, cap
+            task.slot, task.run, job.command, job.cwd or self._directory.rpartition("/")[0] or "/", variables, log, cap
         )
 
     def adopt(self, lease: Lease, record: Record) -> bool:
@@ -205,8 +218,8 @@ class Runs:
 
     def _end(self, task: Task, execution: Execution, *, passing: bool = False) -> None:
         del self.tasks[task.run]
-        if task.slot >= 0:
-            self._free.append(task.slot)
+        if passing:
+            self._shelves.clear()  # somebody may have removed them
         self._over.append(Over(task, execution, passing))
 
     # -- stopping ---------------------------------------------------------------------
@@ -259,7 +272,3 @@ class Runs:
             if pid in {task.pid for task in self.adopted()} | self._record.pids():
                 return  # its turn comes when the run is looked at
             process.bury(pid)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

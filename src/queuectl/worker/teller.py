@@ -47,6 +47,11 @@ class Teller:
         """Report something that has no outcome."""
         self._observer.event(Event(kind, wall(), self._worker, job, message=message))
 
+    def started(self, store: str) -> None:
+        """Report that the worker is there."""
+        slots = "1 slot" if self._slots == 1 else f"{self._slots} slots"
+        self.say(EventKind.WORKER_STARTED, message=f"{slots}, store {store}")
+
     def report(self, job: Job, settlement: Settlement, *, refused: bool) -> None:
         """Report the outcome of a run, once it is written or refused."""
         kind = EventKind.LEASE_LOST if refused else _KINDS.get(type(settlement.verdict), EventKind.JOB_RETURNED)
