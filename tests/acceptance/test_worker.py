@@ -556,3 +556,14 @@ def test_a_stop_gives_back_what_was_claimed_ahead(shop: Shop) -> None:
     assert "processing" not in states
     assert sum(job.state.value == "completed" for job in shop.jobs()) == len(shop.lines("runs"))
     assert {job.attempts for job in shop.jobs() if job.state.value == "pending"} <= {0}
+
+
+def test_a_sign_of_life_in_the_middle_of_a_drain_takes_nothing_for_unknown(shop: Shop) -> None:
+    shop.configure("lease", "2s")  # a sign of life every 0.7 s
+    shop.enqueue_all([{"command": f"echo {number} >> runs"} for number in range(6000)])
+    worker = shop.start_worker("-c", "4", "--drain")
+    assert worker.process.wait(100) == 0
+    assert not worker.events("adopted")
+    assert not worker.events("lease_lost")
+    assert not worker.events("warning")
+    assert len(shop.lines("runs")) == 6000

@@ -151,7 +151,8 @@ class Engine:
     def _take_in(self, turn: Turn) -> None:
         """Act on what a turn came to; it is committed."""
         results, self._results = self._results, []
-        self._runs.settled(over.task for over, _ in results if over)
+        # What was refused another worker has yet to read in our record.
+        self._runs.settled(over.task for over, settlement in results if over and settlement.token not in turn.refused)
         self._claimed += len(turn.leases)
         self._ahead.add(turn.leases, time.monotonic())
         # First the commands, then the talk: no slot waits for a terminal.
@@ -375,8 +376,7 @@ class Engine:
             self._rejoin()
             return
         # What is ours without our knowing, because an answer of the store got lost.
-        known = {task.lease.token for task in self._runs.tasks.values()}
-        known |= {lease.token for lease in self._ahead.leases}
+        known = self._runs.tokens() | {lease.token for lease in self._ahead.leases}
         known |= {settlement.token for _, settlement in self._results}
         self._take_on(self._rescue.unknown(known))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,8 +68,12 @@ class Runs:
         """How many more commands may be started; adopted ones count too."""
         return max(0, min(self._slots - len(self.tasks), len(self._free)))
 
+    def tokens(self) -> set[str]:
+        """Return the tokens of all runs in hand, those that have just ended included."""
+        return {task.lease.token for task in (*self.tasks.values(), *(over.task for over in self._over))}
+
     def take_over(self) -> list[Over]:
-        """Return the runs that have ended since the last call; their slots are free again."""
+        """Return the runs that have ended since the last call; others may run in their place."""
         over, self._over = self._over, []
         return over
 
@@ -257,11 +262,11 @@ class Runs:
 
     def _began_so_early(self, task: Task, clock: float) -> bool:
         """Say whether the time is up by the shim's account: it may have been slow to start the command."""
-        found = None if isinstance(task, Adopted) else self._record.run(task.run)
-        if found is not None:
-            task.began = found.began
-        elif not isinstance(task, Adopted):
-            task.began = clock  # it has not begun at all
+        if not isinstance(task, Adopted):
+            # For want of a descriptor, say, the record may be out of reach; then our own account counts.
+            with suppress(OSError, ValueError):
+                found = self._record.run(task.run)
+                task.began = found.began if found else clock  # not found: it has not begun at all
         return clock >= (task.times_out_at() or 0.0)
 
     def reap_strangers(self) -> None:

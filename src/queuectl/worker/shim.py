@@ -265,7 +265,7 @@ def shorten(log: int, cap: int, size: int) -> None:
         os.pwrite(log, mark + end, head)
         os.ftruncate(log, head + len(mark) + len(end))
         fcntl.fcntl(log, fcntl.F_SETFL, flags)
-    except OSError:
+    except OSError:  # then it stays as long as it is
         pass
 
 
@@ -279,7 +279,7 @@ def punch(log: int, cap: int, size: int) -> None:
         keep_size, punch_hole = 1, 2
         libc = ctypes.CDLL(None, use_errno=True)
         libc.fallocate(log, keep_size | punch_hole, ctypes.c_int64(head), ctypes.c_int64(length))
-    except (ImportError, OSError, AttributeError):
+    except (ImportError, OSError, AttributeError):  # then it is shortened when the command ends
         pass
 
 
