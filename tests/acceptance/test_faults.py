@@ -98,10 +98,12 @@ def test_a_result_is_kept_while_the_disk_is_full_and_written_afterwards(narrow: 
 
 
 def test_a_job_whose_log_fills_the_disk_ends_by_its_own_exit_code(narrow: Shop, disk: Disk) -> None:
-    job = narrow.enqueue("cat /dev/zero; echo $? > cat; exit 9", max_retries=1)
+    gate = narrow.gate()
+    job = narrow.enqueue(f"{gate.wait}; cat /dev/zero; echo $? > cat; exit 9", max_retries=1)
     worker = narrow.start_worker()
     eventually(lambda: worker.events("started"), "the job has started")
     disk.fill(leave=100_000)
+    gate.open()
     assert narrow.number("cat") == 1
     worker.said("results are kept")
     disk.clear()

@@ -522,6 +522,34 @@ def test_jobs_claimed_ahead_are_given_back_when_the_one_before_takes_long(shop: 
         assert worker.ends() == 0
 
 
+def test_never_more_run_at_a_time_than_there_are_slots_adopted_ones_included(shop: Shop) -> None:
+    gate = shop.gate()
+    shop.enqueue(f"echo $$ > pid; {gate.wait}")
+    first = shop.start_worker()
+    shop.number("pid")
+    first.kill()
+    counted = "mkdir run-$$; ls -d run-* | wc -l >> levels; rmdir run-$$"
+    jobs = shop.enqueue_all([{"command": counted} for _ in range(200)])
+    second = shop.start_worker("-c", "3")
+    for job in jobs:
+        shop.becomes(job, "completed")
+    assert second.events("adopted")
+    assert max(map(int, shop.lines("levels"))) == 2  # the third slot is the adopted one's
+    gate.open()
+
+
+def test_jobs_claimed_ahead_and_cancelled_do_not_run(shop: Shop) -> None:
+    gate = shop.gate()
+    _hurried(shop, f"echo $$ > pid; {gate.wait}")
+    shop.start_worker()
+    shop.number("pid")
+    shop.queuectl("cancel", *(f"after-{number}" for number in range(3)))
+    gate.open()
+    for number in range(3):
+        assert shop.becomes(f"after-{number}", "cancelled").attempts == 0
+    assert not shop.lines("after")
+
+
 def test_jobs_claimed_ahead_by_a_worker_that_is_killed_run_once(shop: Shop) -> None:
     gate = shop.gate()
     _hurried(shop, f"echo $$ > pid; {gate.wait}")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+MOST = ("most", 8)  #: runs at a time
+
+
 def start(tmp_path: Path, slot: int, command: str, cap: int = 1 << 20) -> Start:
     return Start(slot, f"{slot + 1}-1", command, str(tmp_path), {}, tmp_path / f"{slot}.log", cap)
 
@@ -26,14 +29,14 @@ def ended(shim: Shim, number: int) -> list[object]:
     while len(found) < number:
         news = shim.news()
         assert news is not None
-        found += news
+        found += [run for run, execution, _ in news if execution]
     return found
 
 
 @pytest.mark.parametrize("slot", [0, 1, 7])
 def test_a_run_is_found_in_any_slot_though_the_slots_before_were_never_used(tmp_path: Path, slot: int) -> None:
     shim = Shim(tmp_path / "record")
-    shim.send([start(tmp_path, slot, "exit 3").message()])
+    shim.send([MOST, start(tmp_path, slot, "exit 3").message()])
     ended(shim, 1)
     found = Record(tmp_path / "record").run(f"{slot + 1}-1")
     assert found is not None
@@ -49,7 +52,7 @@ def test_the_record_tells_whether_its_shim_lives_and_may_start_more(tmp_path: Pa
     shim = Shim(record.path)
     fifo = tmp_path / "go"
     os.mkfifo(fifo)
-    shim.send([start(tmp_path, 0, "read line < go").message()])
+    shim.send([MOST, start(tmp_path, 0, "read line < go").message()])
     until(lambda: (found := record.run("1-1")) is not None and found.pid > 0)
     assert record.keeper() == shim.pid
     assert record.may_start_more()
@@ -73,7 +76,7 @@ def test_a_run_that_is_not_there_is_not_found(tmp_path: Path) -> None:
 
 def test_output_beyond_the_cap_loses_its_middle_and_says_so(tmp_path: Path) -> None:
     shim = Shim(tmp_path / "record")
-    shim.send([start(tmp_path, 0, "head -c 1000 /dev/zero | tr '\\0' a; printf %s TAIL", cap=100).message()])
+    shim.send([MOST, start(tmp_path, 0, "head -c 1000 /dev/zero | tr '\\0' a; printf %s TAIL", cap=100).message()])
     ended(shim, 1)
     shim.close()
     os.waitpid(shim.pid, 0)  # the log is shortened after the end is told

@@ -53,6 +53,8 @@ OWNERS = (
 
 MODULE_LINES = 300
 ENGINE_LINES = 400
+#: The engine, and a program that has to fit into one file.
+LARGE = {"worker.engine", "worker.shim"}
 FUNCTION_LINES = 50
 
 
@@ -134,7 +136,7 @@ def _origins(tree: ast.AST) -> Iterator[tuple[str, str]]:
 def _sprawls(module: str, source: str, tree: ast.AST) -> Iterator[str]:
     """Find modules and functions that have grown too long."""
     length = len(source.splitlines())
-    limit = ENGINE_LINES if module == "worker.engine" else MODULE_LINES
+    limit = ENGINE_LINES if module in LARGE else MODULE_LINES
     if length > limit:
         yield f"has {length} lines, over {limit}"
     for node in ast.walk(tree):

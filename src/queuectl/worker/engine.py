@@ -14,8 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from queuectl import errors
-from queuectl.model import Execution, Outcome, Retry, Return
-from queuectl.repository.base import Settlement
+from queuectl.model import Retry
 from queuectl.worker.ahead import Ahead
 from queuectl.worker.events import EventKind
 from queuectl.worker.judge import Judge
@@ -23,7 +22,7 @@ from queuectl.worker.presence import Presence, identify
 from queuectl.worker.process import become_subreaper
 from queuectl.worker.record import Record
 from queuectl.worker.rescue import Rescue
-from queuectl.worker.runs import LINES, Over, Runs
+from queuectl.worker.runs import Over, Runs, lines
 from queuectl.worker.signals import Signals
 from queuectl.worker.stopping import Stopping
 from queuectl.worker.teller import Teller, wall
@@ -31,7 +30,7 @@ from queuectl.worker.teller import Teller, wall
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from queuectl.repository.base import JobRepository, Lease, Turn
+    from queuectl.repository.base import JobRepository, Lease, Settlement, Turn
     from queuectl.worker.events import Observer
     from queuectl.worker.options import WorkerOptions
 
@@ -75,7 +74,7 @@ class Engine:
         self._repository = repository
         self._options = options
         self._signals = signals
-        self._results: list[tuple[Over | None, Settlement]] = []  # to be written by the next turn
+        self._results: list[tuple[Over, Settlement]] = []  # to be written by the next turn
         self._hungry = True  # there may be more to claim
         self._claimed = 0
         self._next_due: int | None = None
@@ -102,7 +101,6 @@ class Engine:
         """Go round until there is nothing more to do."""
         while True:
             self._judge_the_ended()
-            self._start_ahead()
             self._take_turn()
             if self._is_finished():
                 return
@@ -152,34 +150,14 @@ class Engine:
         """Act on what a turn came to; it is committed."""
         results, self._results = self._results, []
         # What was refused another worker has yet to read in our record.
-        self._runs.settled(over.task for over, settlement in results if over and settlement.token not in turn.refused)
+        self._runs.settled(over.task for over, settlement in results if settlement.token not in turn.refused)
         self._claimed += len(turn.leases)
-        self._ahead.add(turn.leases, time.monotonic())
         # First the commands, then the talk: no slot waits for a terminal.
-        self._start_ahead()
+        if turn.leases:
+            self._ahead.moved(time.monotonic())
+            self._runs.launch(turn.leases, log_max_bytes=self._judge.settings.log_max_bytes)
         for over, settlement in results:
-            if over:
-                self._tell.report(over.task.lease.job, settlement, refused=settlement.token in turn.refused)
-
-    def _start_ahead(self) -> None:
-        """Start what is held already, as far as slots are free."""
-        if not self._ahead.leases or not self._runs.free or self.stopping.has_begun:
-            return
-        try:
-            self._runs.prepare()
-        except OSError as error:
-            self._suffer(error)
-            return
-        leases = self._ahead.take(self._runs.free, time.monotonic())
-        self._runs.launch(leases, log_max_bytes=self._judge.settings.log_max_bytes)
-        for lease in leases:
-            self._tell.say(EventKind.JOB_STARTED, lease.job)
-
-    def _give_back(self) -> None:
-        """Return what is held and cannot be started soon; the next turn writes it."""
-        for lease in self._ahead.give_back():
-            execution = Execution(Outcome.RETURNED, None, "not started in time", None, wall(), None)
-            self._results.append((None, Settlement(lease.job.seq, lease.token, execution, Return())))
+            self._tell.report(over.task.lease.job, settlement, refused=settlement.token in turn.refused)
 
     def _prepared(self) -> int:
         """Return how many jobs to claim now, with everything there to start them."""
@@ -195,7 +173,7 @@ class Engine:
         """Return how many jobs to claim now."""
         if self.stopping.has_begun or not self._hungry:
             return 0
-        most = self._runs.free + self._ahead.room
+        most = self._runs.room(self._ahead.most)
         if self._options.once:
             most = min(most, 1 - self._claimed)
         if self._options.max_jobs is not None:
@@ -203,7 +181,7 @@ class Engine:
         return max(0, most)
 
     def _is_finished(self) -> bool:
-        if self._runs.tasks or self._ahead.leases:
+        if self._runs.tasks:
             # Once the third signal has come, nothing is waited for beyond its moment.
             return self.stopping.is_last and time.monotonic() >= (self.stopping.leave_at or 0.0)
         if self._results:
@@ -246,7 +224,7 @@ class Engine:
             moments.append(tick)
         if self._next_due is not None:
             moments.append(clock + (self._next_due - wall()) / 1000)
-        if self._ahead.due is not None:
+        if self._runs.waiting():
             moments.append(self._ahead.due)
         if self._results or self._wanted():
             moments.append(self._refused_until)
@@ -258,22 +236,20 @@ class Engine:
         self.stopping.answer_signals(clock, self._runs)
         self._runs.enforce(clock)
         self._runs.look(clock)
-        if self.stopping.has_begun or clock >= (self._ahead.due or clock + 1):
-            self._give_back()
+        if self._runs.waiting() and (self.stopping.has_begun or clock >= self._ahead.due):
+            self._runs.drop_waiting()
+            self._ahead.give_up(clock)
         if self._next_due is not None and wall() >= self._next_due:
             self._next_due = None
             self._hungry = True
         try:
             if self._called:
-                requests = self._repository.requests(self._id)
-                self.stopping.heed(requests, clock, self._runs)
-                if requests.cancels:
-                    self._give_back()  # whoever is not wanted any more is cancelled by being returned
+                self.stopping.heed(self._repository.requests(self._id), clock, self._runs)
                 self._called = False
             if clock >= self._round_at:
                 self._round_at = clock + ROUND
                 self._do_the_rounds(clock)
-            self._tell.tick(clock, self._repository, self._runs.tasks.values(), self.stopping.how)
+            self._tell.tick(clock, self._repository, self._runs.begun(), self.stopping.how)
         except PASSING as error:
             self._suffer(error)
 
@@ -285,6 +261,11 @@ class Engine:
             self._runs.shim_was_lost = False
             self._refused_until = time.monotonic() + AGAIN  # not over and over
             self._tell.say(EventKind.WARNING, message="the shim was killed; the worker follows its commands itself")
+        begun = self._runs.take_begun()
+        if begun:
+            self._ahead.moved(time.monotonic())
+        for task in begun:
+            self._tell.say(EventKind.JOB_STARTED, task.lease.job)
         for over in self._runs.take_over():
             if over.passing:
                 self._refused_until = time.monotonic() + AGAIN
@@ -313,7 +294,7 @@ class Engine:
         try:
             identity = identify(self._options, presence.name)
             record = Record(directory / "runs" / presence.name)
-            record.create(self._options.slots * LINES)
+            record.create(lines(self._options.slots))
             self._id = self._repository.join(identity, now=wall(), ticks=time.monotonic(), lease_seconds=lease)
         except BaseException:
             presence.close()
@@ -341,7 +322,6 @@ class Engine:
         self._join()
         runs.close()
         self._results.clear()
-        self._ahead.leases.clear()
         self._poll.unregister(presence.descriptor)
         presence.close()
         self._adopt(everyone=True)
@@ -376,8 +356,7 @@ class Engine:
             self._rejoin()
             return
         # What is ours without our knowing, because an answer of the store got lost.
-        known = self._runs.tokens() | {lease.token for lease in self._ahead.leases}
-        known |= {settlement.token for _, settlement in self._results}
+        known = self._runs.tokens() | {settlement.token for _, settlement in self._results}
         self._take_on(self._rescue.unknown(known))
 
     def _adopt(self, *, everyone: bool) -> None:

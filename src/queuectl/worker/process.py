@@ -57,12 +57,11 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-class Ended(NamedTuple):
-    """What the shim says of a run that is over."""
+class News(NamedTuple):
+    """What the shim says of a run: it has started, or how it ended."""
 
-    slot: int
     run: str
-    execution: Execution
+    execution: Execution | None
     passing: bool = False  #: it could not start for a reason that has nothing to do with the job
 
 
@@ -112,18 +111,18 @@ class Shim:
         with contextlib.suppress(OSError):
             self._socket.sendall(data)
 
-    def news(self) -> list[Ended] | None:
-        """Return what has ended since the last call, or None if the shim is gone."""
+    def news(self) -> list[News] | None:
+        """Return what has happened since the last call, or None if the shim is gone."""
         try:
-            data = self._socket.recv(1 << 18)
+            data = self._socket.recv(1 << 16)
         except OSError:
             data = b""
         if not data:
             return None
         data = self._unread + data
-        found: list[Ended] = []
+        found: list[News] = []
         while len(data) >= shim.HEAD and len(data) >= shim.HEAD + (size := int.from_bytes(data[: shim.HEAD], "little")):
-            found += map(_ended, marshal.loads(data[shim.HEAD : shim.HEAD + size]))  # noqa: S302 - from our own child
+            found += map(_news, marshal.loads(data[shim.HEAD : shim.HEAD + size]))  # noqa: S302 - from our own child
             data = data[shim.HEAD + size :]
         self._unread = data
         return found
@@ -144,17 +143,21 @@ def _locked(record: Path) -> BinaryIO:
     return file
 
 
-def _ended(event: tuple[object, ...]) -> Ended:
+def _news(event: tuple[object, ...]) -> News:
+    now = time.time_ns() // 1_000_000
     match event:
-        case ("ended", int(slot), str(run), int(status), int(started_at), int(ended_at), float(seconds)):
+        case ("started", int(), str(run)):
+            return News(run, None)
+        case ("ended", int(), str(run), int(status), int(started_at), int(ended_at), float(seconds)):
             execution = execution_of_wait_status(
                 status, started_at=started_at, finished_at=ended_at, duration_seconds=seconds
             )
-            return Ended(slot, run, execution)
-        case ("failed", int(slot), str(run), str(what), int(number)):
-            now = time.time_ns() // 1_000_000
+            return News(run, execution)
+        case ("failed", int(), str(run), str(what), int(number)):
             error = Execution(Outcome.NEVER_STARTED, None, _cannot_start(what, number), None, now, None)
-            return Ended(slot, run, error, what == "log" or (what == "spawn" and number in _PASSING))
+            return News(run, error, what == "log" or (what == "spawn" and number in _PASSING))
+        case ("dropped", int(), str(run)):
+            return News(run, Execution(Outcome.RETURNED, None, "not started in time", None, now, None))
     raise AssertionError(event)
 
 

@@ -5,26 +5,31 @@ from __future__ import annotations
 import select
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl.model import Execution, Outcome
 from queuectl.worker import process
-from queuectl.worker.logs import log_name
-from queuectl.worker.task import Adopted, Stop, Task, run_name
+from queuectl.worker.ahead import SPARE
+from queuectl.worker.launch import Launch
+from queuectl.worker.task import Adopted, Stop, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from queuectl.repository.base import Lease
     from queuectl.worker.record import Record
 
-#: Lines of the run record for each slot. A line is used again only when what it tells is settled,
-#: and until then the next command may run already.
-LINES = 3
-
 #: Seconds between TERM and KILL.
 GRACE = 5.0
+
+
+def lines(slots: int) -> int:
+    """Return how many lines the run record of a worker has.
+
+    A line is used again only when what it tells is settled, and until then another run may have begun.
+    """
+    return 2 * (slots + SPARE + slots)
 
 
 class Over(NamedTuple):
@@ -52,21 +57,32 @@ class Runs:
     ) -> None:
         self.tasks: dict[str, Task] = {}  #: by the run's name
         self.shim_was_lost = False
+        self._begun: list[Task] = []
         self._over: list[Over] = []
         self._store = store
-        self._directory = str(directory)
+        self._launch = Launch(store, str(directory), worker)
         self._record = record
-        self._worker = worker
         self._poll = poll
-        self._free = list(range(slots * LINES))
+        self._free = list(range(lines(slots)))
         self._slots = slots
-        self._shelves: set[str] = set()  # directories of logs that are there
         self._shim: process.Shim | None = None
 
-    @property
-    def free(self) -> int:
-        """How many more commands may be started; adopted ones count too."""
-        return max(0, min(self._slots - len(self.tasks), len(self._free)))
+    def room(self, ahead: int) -> int:
+        """Return how many more may be launched, so many of them before a slot is free."""
+        return max(0, min(self._slots + ahead - len(self.tasks), len(self._free)))
+
+    def begun(self) -> list[Task]:
+        """Return those that go on."""
+        return [task for task in self.tasks.values() if task.began is not None]
+
+    def waiting(self) -> list[Task]:
+        """Return those that wait in the shim for a slot."""
+        return [task for task in self.tasks.values() if task.began is None]
+
+    def take_begun(self) -> list[Task]:
+        """Return the runs that have begun since the last call; they may be over by now."""
+        begun, self._begun = self._begun, []
+        return begun
 
     def tokens(self) -> set[str]:
         """Return the tokens of all runs in hand, those that have just ended included."""
@@ -111,46 +127,36 @@ class Runs:
             self._poll.register(self._shim.fileno(), select.POLLIN)
 
     def launch(self, leases: Sequence[Lease], *, log_max_bytes: int) -> None:
-        """Start the commands of freshly claimed jobs."""
-        starts = []
+        """Hand the commands of freshly claimed jobs to the shim, which starts each as soon as a slot is free."""
+        starts: list[tuple[object, ...]] = []
         for lease in leases:
             assert self._shim is not None  # noqa: S101 - the caller has prepared
             task = Task(lease, self._shim, self._free.pop())
             self.tasks[task.run] = task
             try:
-                starts.append(self._start_of(task, log_max_bytes).message())
+                starts.append(self._launch.start_of(task, log_max_bytes).message())
             except OSError as error:
                 reason = f"cannot write the job's log: {error.strerror}"
                 execution = Execution(Outcome.NEVER_STARTED, None, reason, None, time.time_ns() // 1_000_000, None)
                 self._end(task, execution, passing=True)
         if starts and self._shim is not None:
-            self._shim.send(starts)
+            self._shim.send([self._most(), *starts])
 
-    def _start_of(self, task: Task, cap: int) -> process.Start:
-        job = task.lease.job
-        log = f"{self._directory}/{log_name(job.seq, task.lease.run)}"
-        shelf = log[: log.rindex("/")]
-        if shelf not in self._shelves:
-            Path(shelf).mkdir(mode=0o700, exist_ok=True, parents=True)
-            self._shelves.add(shelf)
-        variables = {
-            **job.env,
-            "QUEUECTL_JOB_ID": job.id,
-            "QUEUECTL_ATTEMPT": str(job.attempts),
-            "QUEUECTL_QUEUE": job.queue,
-            "QUEUECTL_DB": self._store,
-            "QUEUECTL_WORKER": self._worker,
-            "QUEUECTL_RUN": task.run,
-        }
-        return process.Start(
-            task.slot, task.run, job.command, job.cwd or self._directory.rpartition("/")[0] or "/", variables, log, cap
-        )
+    def balance(self) -> None:
+        """Tell the shim how many may go on, now that adopted ones have come or gone."""
+        if self._shim is not None and self.waiting():
+            self._shim.send([self._most()])
+
+    def _most(self) -> tuple[str, int]:
+        return "most", max(0, self._slots - len(self.adopted()))
 
     def adopt(self, lease: Lease, record: Record) -> bool:
         """Follow the run of a worker that is gone; say whether it still goes on."""
         task = Adopted(lease, record, self._store)
-        self.tasks[run_name(lease)] = task
-        return not self._look_at(task)
+        self.tasks[task.run] = task
+        goes_on = not self._look_at(task)
+        self.balance()
+        return goes_on
 
     # -- following --------------------------------------------------------------------
 
@@ -188,10 +194,16 @@ class Runs:
         if news is None:
             self._lose(shim)
             return
-        for ended in news:
-            task = self.tasks.get(ended.run)
-            if task is not None and not isinstance(task, Adopted):
-                self._end(task, ended.execution, passing=ended.passing)
+        clock = time.monotonic()
+        for run, execution, passing in news:
+            task = self.tasks.get(run)
+            if task is None or isinstance(task, Adopted):
+                continue
+            if execution is None:
+                task.began = clock
+                self._begun.append(task)
+            else:
+                self._end(task, execution, passing=passing)
 
     def _lose(self, shim: process.Shim) -> None:
         """Follow the commands of a shim that was killed; they are our children now."""
@@ -224,8 +236,10 @@ class Runs:
     def _end(self, task: Task, execution: Execution, *, passing: bool = False) -> None:
         del self.tasks[task.run]
         if passing:
-            self._shelves.clear()  # somebody may have removed them
+            self._launch.forget_shelves()  # somebody may have removed them
         self._over.append(Over(task, execution, passing))
+        if isinstance(task, Adopted):
+            self.balance()
 
     # -- stopping ---------------------------------------------------------------------
 
@@ -244,6 +258,11 @@ class Runs:
             if task.lease.token == token and (task.stop is None or task.stop.cause != "cancel"):
                 task.stop = None  # this reason comes before any other
                 self.stop(task, "cancel", grace)
+
+    def drop_waiting(self) -> None:
+        """Have everything given back that has not begun."""
+        for task in self.waiting():
+            task.drop()
 
     def stop_all(self, grace: float) -> None:
         """Stop every run because the worker stops."""

@@ -10,10 +10,15 @@ nothing but a few modules of the standard library, nothing from this package, an
 line names neither the package nor the program, so that `pkill -f queuectl` leaves it to do its
 work. `queuectl.worker.process` starts it and speaks with it.
 
+It may hold more runs than may go on at a time: the next one starts the moment that one ends,
+without a word from the worker in between.
+
 Messages are values of `marshal` behind a length of four bytes: both ends are the same
-interpreter. To the shim: `("run", slot, run, command, cwd, environment, log, cap)` and
-`("signal", slot, run, number)`. From it: `("ended", slot, run, status, started_at, ended_at,
-seconds)` and `("failed", slot, run, what, errno)`.
+interpreter. To the shim: `("most", number)` of runs at a time; `("run", slot, run, command, cwd,
+environment, log, cap)`; `("signal", slot, run, number)`, which drops a run that waits; and `("drop",
+slot, run)`, which lets one go on that does not. From it: lists of `("started", slot, run)`, `("ended",
+slot, run, status, started_at, ended_at, seconds)`, `("failed", slot, run, what, errno)` and
+`("dropped", slot, run)`.
 
 The run record is a file of lines of equal length, rewritten in place by one `write` each: the
 first one is about the shim, the others about the runs, one a slot. A slot is used again only
@@ -39,6 +44,9 @@ VERSION = 1
 HEAD = 4
 #: Seconds between two looks at the size of the logs of commands that run long.
 LOOK = 0.5
+#: Seconds that news may wait for more while enough runs are at hand: the worker's answer to a
+#: word of ours is a transaction, and one transaction for ten runs costs hardly more than for one.
+LINGER = 0.005
 
 _DEFAULT_AGAIN = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 MARK = b"\n[... %d bytes left out ...]\n"
@@ -80,10 +88,14 @@ class Shim:
         self.record = record  # under a lock that is there for as long as we are
         self.null = os.open(os.devnull, os.O_RDONLY)
         self.environment = dict(os.environb)
+        self.most = 0
+        self.waiting: dict[tuple[int, str], tuple[bytes, bytes, dict[bytes, bytes], bytes, int]] = {}
         self.running: dict[int, Run] = {}
+        self.ended: list[tuple[int, bytes]] = []
         self.unread = b""
         self.unsent = b""
         self.look_at = 0.0
+        self.report_at = 0.0
         self.events: list[tuple[object, ...]] = []
         self.introduce()
 
@@ -101,39 +113,53 @@ class Shim:
         while self.attached or self.running:
             if self.attached:
                 poll.register(self.worker, select.POLLIN | (select.POLLOUT if self.unsent else 0))
-            for descriptor, event in poll.poll(LOOK * 1000 if self.running else None):
+            patience = LINGER if self.events else LOOK
+            for descriptor, event in poll.poll(patience * 1000 if self.running else None):
                 if descriptor == children:
-                    os.read(children, 65536)
+                    os.read(children, 512)
                     self.reap()
                 elif event & ~select.POLLOUT:
                     self.listen()
                     if not self.attached:
                         poll.unregister(self.worker)
+            self.start_next()
+            if not self.lingers():
+                self.report()
+            self.tidy()
             if time.monotonic() >= self.look_at:
                 self.look_at_logs()
-            self.report()
 
     def listen(self) -> None:
         """Read what the worker wants, and do it."""
         try:
-            data = os.read(self.worker, 1 << 18)
+            data = os.read(self.worker, 1 << 16)
         except BlockingIOError:
             return
         except OSError:
             data = b""
         if not data:
             self.attached = False
+            self.waiting.clear()
             self.introduce()
             return
         data = self.unread + data
         while len(data) >= HEAD and len(data) >= HEAD + (size := int.from_bytes(data[:HEAD], "little")):
             message = marshal.loads(data[HEAD : HEAD + size])  # noqa: S302 - from the parent that started us
             data = data[HEAD + size :]
-            if message[0] == "run":
-                self.start(*message[1:])
-            else:
-                self.signal(*message[1:])
+            match message:
+                case "run", slot, run, *what:
+                    self.waiting[slot, run] = tuple(what)
+                case "most", number:
+                    self.most = number
+                case _:
+                    self.stop(*message[1:])
         self.unread = data
+
+    def start_next(self) -> None:
+        """Start what waits, in its order, as far as it may."""
+        while self.waiting and len(self.running) < self.most:
+            slot, run = key = next(iter(self.waiting))
+            self.start(slot, run, *self.waiting.pop(key))
 
     def start(  # noqa: PLR0913, PLR0917 - the fields of a message
         self,
@@ -166,6 +192,7 @@ class Shim:
         run.after = time.clock_gettime(time.CLOCK_BOOTTIME)
         self.note(slot, run.record())
         self.running[run.pid] = run
+        self.events.append(("started", slot, name))
 
     def note(self, slot: int, text: bytes) -> None:
         """Write a line of the record; if that fails the worker, if it lives, is told all the same."""
@@ -188,8 +215,10 @@ class Shim:
             setsigdef=_DEFAULT_AGAIN,
         )
 
-    def signal(self, slot: int, name: str, number: int) -> None:
-        """Signal a command's whole group, if its leader has not been reaped yet."""
+    def stop(self, slot: int, name: str, number: int = 0) -> None:
+        """Drop what waits; signal a command's whole group, if its leader has not been reaped yet."""
+        if self.waiting.pop((slot, name), None):
+            self.events.append(("dropped", slot, name))
         for run in self.running.values():
             if run.slot == slot and run.run == name:
                 kill_group(run.pid, number)
@@ -217,12 +246,18 @@ class Shim:
         self.note(run.slot, run.record(status, ended_at, f"{seconds:.4f}"))
         self.events.append(("ended", run.slot, run.run, status, run.started_at, ended_at, seconds))
         size = os.fstat(run.log).st_size
-        if not size:  # no file says the same
-            with suppress(OSError):
-                os.unlink(run.path)  # noqa: PTH108 - a path in bytes
-        elif size > run.cap:
+        if size > run.cap:
             shorten(run.log, run.cap, size)
-        os.close(run.log)
+        self.ended.append((run.log, run.path if not size else b""))
+
+    def tidy(self) -> None:
+        """Close and remove what is not needed any more; nobody waits for it."""
+        for log, path in self.ended:
+            os.close(log)
+            if path:  # it is empty, and no file says the same
+                with suppress(OSError):
+                    os.unlink(path)  # noqa: PTH108 - a path in bytes
+        self.ended.clear()
 
     def look_at_logs(self) -> None:
         """Give back the middle of logs that have grown too long."""
@@ -232,6 +267,10 @@ class Shim:
             if size > run.cap:
                 punch(run.log, run.cap, size)
 
+    def lingers(self) -> bool:
+        """Say whether what has happened can wait for more to happen: no slot becomes idle by it."""
+        return len(self.waiting) > self.most and time.monotonic() < self.report_at
+
     def report(self) -> None:
         """Tell the worker what happened, as far as it listens.
 
@@ -240,6 +279,7 @@ class Shim:
         if self.events:
             message = marshal.dumps(self.events)
             self.events = []
+            self.report_at = time.monotonic() + LINGER
             self.unsent += len(message).to_bytes(HEAD, "little") + message
         with suppress(OSError):
             while self.attached and self.unsent:

@@ -73,9 +73,9 @@ class Stopping:
             self.how = "graceful"
             if self._grace is not None:
                 self.leave_at = clock + self._grace
-            self._tell.say(EventKind.WORKER_STOPPING, message=f"finishing {len(runs.tasks)} running jobs")
+            self._tell.say(EventKind.WORKER_STOPPING, message=f"finishing {len(runs.begun())} running jobs")
 
     def _now(self, grace: float, runs: Runs) -> None:
         self.how = "now"
-        self._tell.say(EventKind.WORKER_STOPPING, message=f"stopping {len(runs.tasks)} running jobs")
+        self._tell.say(EventKind.WORKER_STOPPING, message=f"stopping {len(runs.begun())} running jobs")
         runs.stop_all(grace)

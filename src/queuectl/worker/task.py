@@ -37,23 +37,23 @@ class Task:
         self.lease = lease
         self.stop: Stop | None = None
         self.slot = slot
+        self.run = run_name(lease)  #: its name, unique in its store
         self.started_at = lease.job.started_at or 0
-        self.began = time.monotonic()
+        self.began: float | None = None  #: by the monotonic clock; None: it waits in the shim
         self._shim = shim
-
-    @property
-    def run(self) -> str:
-        """The run's name, unique in its store."""
-        return run_name(self.lease)
 
     def signal(self, number: int) -> None:
         """Signal the command's group; the shim knows whether it is still there."""
         self._shim.send([("signal", self.slot, self.run, number)])
 
+    def drop(self) -> None:
+        """Have it given back if it has not begun; it is over then."""
+        self._shim.send([("drop", self.slot, self.run)])
+
     def times_out_at(self) -> float | None:
         """Return the end of its time by the monotonic clock, if it has one."""
         timeout = self.lease.job.timeout
-        return None if timeout is None else self.began + timeout
+        return None if timeout is None or self.began is None else self.began + timeout
 
 
 class Adopted(Task):
@@ -63,6 +63,7 @@ class Adopted(Task):
         self.lease = lease
         self.stop = None
         self.slot = -1
+        self.run = run_name(lease)
         self.record = record
         self.started_at = lease.job.started_at or 0
         self.began = time.monotonic()
@@ -141,7 +142,7 @@ class Adopted(Task):
         """Tell how a command ended that is no longer there."""
         status = process.reap(pid) if pid else None
         if status is not None:
-            seconds = time.monotonic() - self.began
+            seconds = time.monotonic() - (self.began or 0.0)
             return execution_of_wait_status(
                 status, started_at=self.started_at, finished_at=_now(), duration_seconds=seconds
             )
