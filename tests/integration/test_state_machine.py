@@ -211,6 +211,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _ended(self, job: Modelled, verdict: Verdict) -> None:
         if job.unwanted and isinstance(verdict, (Retry, Return)):
+            job.attempts -= isinstance(verdict, Return)
             verdict = Cancel("cancelled")
         match verdict:
             case Complete() | Cancel():

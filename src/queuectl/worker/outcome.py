@@ -25,7 +25,7 @@ def explain(lease: Lease, execution: Execution, *, cause: str, passing: bool) ->
     """
     if cause == "timeout":
         return timed_out(execution, lease.job.timeout or 0.0)
-    if cause == "cancel":
+    if cause == "cancel" and execution.outcome is not Outcome.RETURNED:
         return execution._replace(outcome=Outcome.CANCELLED, error="cancelled")
     if cause == "stop" and not execution.succeeded:
         return execution._replace(outcome=Outcome.RETURNED, error="its worker was stopped")

@@ -66,7 +66,10 @@ _ENDED = """
 """
 
 _COMPLETE = f"UPDATE jobs SET state = 'completed', next_run_at = NULL, {_ENDED}, {_LET_GO} {_HELD}"
-_CANCEL = f"UPDATE jobs SET state = 'cancelled', next_run_at = NULL, {_ENDED}, {_LET_GO} {_HELD}"
+_CANCEL = f"""
+    UPDATE jobs SET state = 'cancelled', next_run_at = NULL, attempts = max(0, attempts - :returned),
+        {_ENDED}, {_LET_GO} {_HELD}
+"""
 _FAIL = f"UPDATE jobs SET state = 'failed', {_ENDED}, {_LET_GO} {_HELD}"
 _RETRY = """
     UPDATE jobs SET state = 'pending', delayed = 1, next_run_at = :next_run_at, finished_at = NULL, reason = :then
@@ -166,6 +169,7 @@ def claim_source(queues: int) -> str:
 def _settle(db: sqlite3.Connection, settlement: base.Settlement) -> bool:
     """Write one outcome under its token; say whether the lease still held."""
     verdict, execution = settlement.verdict, settlement.execution
+    is_returned = isinstance(verdict, Return)
     if isinstance(verdict, (Retry, Return)) and db.execute(_UNWANTED, (settlement.seq,)).fetchone():
         verdict = Cancel("cancelled")  # asked for while the run was ending
     values: dict[str, Any] = execution._asdict() | {
@@ -177,7 +181,8 @@ def _settle(db: sqlite3.Connection, settlement: base.Settlement) -> bool:
         case Complete():
             return db.execute(_COMPLETE, values | {"reason": None}).rowcount > 0
         case Cancel():
-            return db.execute(_CANCEL, values | {"reason": verdict.reason}).rowcount > 0
+            values |= {"reason": verdict.reason, "returned": is_returned}
+            return db.execute(_CANCEL, values | ({"error": verdict.reason} if is_returned else {})).rowcount > 0
         case Retry():
             then = _RETRY, {"seq": settlement.seq, "next_run_at": verdict.next_run_at, "then": verdict.reason}
         case Bury():
