@@ -37,12 +37,12 @@ IDENTITY = "tests/integration/test_identity.py"
 ADOPTION = "tests/acceptance/test_adoption.py"
 WORKER = "tests/acceptance/test_worker.py"
 CLAIM = "repository/sqlite/claim.py"
-GUARD = " AND lease_token = :token"
+GUARD = " AND lease_token = ?2"
 
 MUTANTS = (
     Mutant("a settlement without its token", CLAIM, GUARD, "", CONTRACT),
     Mutant("a settlement without its token, found by the state machine", CLAIM, GUARD, "", MACHINE),
-    Mutant("a rescue without the old token", "repository/sqlite/workers.py", GUARD, "", RACES),
+    Mutant("a rescue without the old token", "repository/sqlite/workers.py", " AND lease_token = :token", "", RACES),
     Mutant("BEGIN for BEGIN IMMEDIATE", "repository/sqlite/connection.py", '"BEGIN IMMEDIATE"', '"BEGIN"', RACES),
     Mutant(
         "SELECT, then UPDATE by number, in two transactions",

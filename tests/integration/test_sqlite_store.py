@@ -549,7 +549,7 @@ def _events(repository: JobRepository) -> Iterator[None]:
 
 def _see_that_it_hangs_together(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
-        kept = database.execute("SELECT place, queue, jobs FROM counts WHERE jobs <> 0 ORDER BY 1, 2").fetchall()
+        kept = database.execute("SELECT place, queue, jobs FROM tally ORDER BY 1, 2").fetchall()
         real = database.execute("SELECT place, queue, count(*) FROM jobs GROUP BY 1, 2 ORDER BY 1, 2").fetchall()
         assert kept == real
         bad = "SELECT id FROM jobs WHERE (state = 'processing') <> (lease_token IS NOT NULL)"

@@ -81,7 +81,7 @@ class Listing(Connection):
     def counts(self, *, now: int) -> base.Counts:
         """Count the jobs by where they stand; see `JobRepository.counts`."""
         with self._reading() as db:
-            places = dict(db.execute("SELECT place, sum(jobs) FROM counts GROUP BY place"))
+            places = dict(db.execute("SELECT place, sum(jobs) FROM tally GROUP BY place"))
             due, due_retries, *first_due = db.execute(_DUE, (now,)).fetchone()
             first_ready = db.execute(_OLDEST).fetchall()
         ready, scheduled, retrying = (places.get(place, 0) for place in _PLACES[JobState.PENDING])
@@ -102,7 +102,7 @@ class Listing(Connection):
     def queues(self) -> Sequence[str]:
         """Return the names of all queues that hold a job, sorted."""
         with self._reading() as db:
-            rows = db.execute("SELECT DISTINCT queue FROM counts WHERE jobs > 0 ORDER BY queue")
+            rows = db.execute("SELECT DISTINCT queue FROM tally ORDER BY queue")
             return [queue for (queue,) in rows]
 
 
@@ -167,7 +167,7 @@ def _older(  # noqa: PLR0913, PLR0917 - the parts of one query
 ) -> int:
     here = f"place IN ({marks(places)})" if places else "1"
     if where == "1":  # the counters know how many there are
-        (total,) = db.execute(f"SELECT coalesce(sum(jobs), 0) FROM counts WHERE {here}", places).fetchone()
+        (total,) = db.execute(f"SELECT coalesce(sum(jobs), 0) FROM tally WHERE {here}", places).fetchone()
         return int(total) - limit
     query = f"SELECT count(*) FROM jobs WHERE {where} AND {here} AND seq < ?"
     return int(db.execute(query, (*values, *places, first)).fetchone()[0])

@@ -49,7 +49,7 @@ class Workers(Connection):
             if row is None:
                 return None
             db.execute(
-                "UPDATE jobs SET lease_expires_at = ? WHERE worker_id = ? AND state = 'processing'",
+                "UPDATE jobs SET lease_expires_at = ? WHERE place = 'processing' AND worker_id = ?",
                 (now + int(lease_seconds * 1000), worker),
             )
             return str(row[0])
@@ -59,8 +59,8 @@ class Workers(Connection):
         with self._reading() as db:
             row = db.execute("SELECT stopping FROM workers WHERE id = ?", (worker,)).fetchone()
             cancels = db.execute(
-                "SELECT lease_token, cancel_grace FROM jobs INDEXED BY jobs_leased"
-                " WHERE state = 'processing' AND worker_id = ? AND cancel_grace IS NOT NULL",
+                "SELECT lease_token, cancel_grace FROM jobs INDEXED BY jobs_place"
+                " WHERE place = 'processing' AND worker_id = ? AND cancel_grace IS NOT NULL",
                 (worker,),
             ).fetchall()
         return base.Requests(row[0] if row else "", tuple(cancels))
@@ -86,7 +86,7 @@ class Workers(Connection):
         with self._writing() as db:
             db.execute(
                 "DELETE FROM workers WHERE id = ? AND NOT EXISTS"
-                " (SELECT 1 FROM jobs WHERE worker_id = ? AND state = 'processing')",
+                " (SELECT 1 FROM jobs WHERE place = 'processing' AND worker_id = ?)",
                 (worker, worker),
             )
 
@@ -98,7 +98,7 @@ class Workers(Connection):
                 " FROM workers ORDER BY id"
             ).fetchall()
             held = db.execute(
-                "SELECT worker_id, id FROM jobs INDEXED BY jobs_leased WHERE state = 'processing' AND worker_id > 0"
+                "SELECT worker_id, id FROM jobs INDEXED BY jobs_place WHERE place = 'processing' AND worker_id > 0"
                 " ORDER BY seq"
             ).fetchall()
         return [_worker_of(row, tuple(job for owner, job in held if owner == row[0])) for row in rows]
@@ -106,8 +106,7 @@ class Workers(Connection):
     def leases_of(self, worker: int) -> Sequence[base.Lease]:
         """Return what a worker holds, without touching it."""
         query = (
-            f"SELECT {_LEASE} FROM jobs INDEXED BY jobs_leased"
-            " WHERE state = 'processing' AND worker_id = ? ORDER BY seq"
+            f"SELECT {_LEASE} FROM jobs INDEXED BY jobs_place WHERE place = 'processing' AND worker_id = ? ORDER BY seq"
         )
         with self._reading() as db:
             return [lease_of(row) for row in db.execute(query, (worker,))]
@@ -126,7 +125,7 @@ class Workers(Connection):
 
     def records(self) -> frozenset[str]:
         """Return the names of the run records that a processing job may still need."""
-        query = "SELECT DISTINCT record FROM jobs INDEXED BY jobs_leased WHERE state = 'processing' AND worker_id > 0"
+        query = "SELECT DISTINCT record FROM jobs INDEXED BY jobs_place WHERE place = 'processing' AND worker_id > 0"
         with self._reading() as db:
             return frozenset(record for (record,) in db.execute(query))
 
