@@ -17,6 +17,7 @@ from queuectl.errors import InvalidInput, OperationFailed, quoted
 from queuectl.model import JobSpec
 from queuectl.repository.base import IfExists
 from queuectl.spec import build_spec, parse_word, read_specs
+from queuectl.worker.wakeup import wake
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -105,8 +106,9 @@ def command(
     specs = _placed(_jobs(words, path, given, moment), _here())
     with Acceptance() as acceptance:
         jobs = session.repository.enqueue(acceptance.after(specs), now=moment, if_exists=IfExists(if_exists))
+        workers = wake(session.repository.directory_name)  # before all else: they are quick
         acceptance.accept()
-        _report(session, jobs)
+        _report(session, jobs, workers)
 
 
 # -- what is to be stored ---------------------------------------------------------------------
@@ -220,11 +222,8 @@ def _placed(specs: Iterable[JobSpec], here: str) -> Iterator[JobSpec]:
 # -- what is said about it ---------------------------------------------------------------------
 
 
-def _report(session: Session, jobs: Sequence[Enqueued]) -> None:
+def _report(session: Session, jobs: Sequence[Enqueued], workers: int) -> None:
     """Name the jobs that are stored now; whatever goes wrong here cannot change that."""
-    from queuectl.worker.wakeup import wake
-
-    workers = wake(session.repository.directory_name)
     try:
         _show(session, jobs)
         output.flush()
