@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from queuectl import errors
 from queuectl.repository.sqlite import schema
+from queuectl.repository.sqlite.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 #: Primary result codes, https://www.sqlite.org/rescode.html
 BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
+
+
+#: Seconds to wait for those who came before, at the most: one of them may have been stopped.
+_COURTESY = 1.0
 
 
 class Connection:
@@ -47,6 +52,7 @@ class Connection:
                 "the current directory was removed", hint="change to another one, or name a store with --db"
             ) from error
         self.directory_name = f"{self.path}.d"
+        self._turnstile = Turnstile(f"{self.directory_name}/writers")
         self.created = make_file(self.path, self.url, create=create)
         with self._translated():
             self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0)
@@ -69,6 +75,7 @@ class Connection:
     def close(self) -> None:
         """Let go of the store. Idempotent."""
         self._db.close()
+        self._turnstile.close()
 
     def is_same_file(self) -> bool:
         """Say whether the path still leads to the file that was opened."""
@@ -93,7 +100,8 @@ class Connection:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Hold the write lock, from before the first read until the commit."""
-        with self._translated():
+        self._turnstile.patience = min(self.patience, _COURTESY)
+        with self._translated(), self._turnstile:
             self._begin("BEGIN IMMEDIATE")
             try:
                 yield self._db
