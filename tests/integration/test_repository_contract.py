@@ -453,7 +453,8 @@ class TestCounts:
     def test_an_empty_store_counts_nothing(self, repository: JobRepository) -> None:
         counts = repository.counts(now=NOW)
         assert counts.states == dict.fromkeys(JobState, 0)
-        assert counts[1:] == (0, 0, 0, None)
+        assert counts[1:5] == (0, 0, 0, None)
+        assert counts.pruned == 0
 
     def test_each_job_is_counted_where_it_stands(self, repository: JobRepository, worker: int) -> None:
         for name, verdict in zip("abcd", RESTS, strict=True):
