@@ -43,18 +43,24 @@ def remove_all(session: Session, which: Filter, verb: Verb, *, dry_run: bool, ye
     """Remove all jobs that the filter lets through; return the exit code."""
     repository = session.repository
     if dry_run:
-        _report(session, (job.id for job in repository.list(which).jobs), verb, dry_run=True)
+        _report(session, _Told(job.id for job in repository.list(which).jobs), verb, dry_run=True)
         return 0
     demand_somebody(yes=yes)
     number = _count(repository, which) if not yes or output.is_watched() else None
     if number and not yes:
         confirm(f"{verb.word.capitalize()} {number:,} {'job' if number == 1 else 'jobs'} for good?", yes=False)
     with Stops() as stops, _meter(number, verb, quiet=session.quiet) as advance:
-        gone = _report(session, _prune(repository, which, stops, advance), verb, dry_run=False)
-    if not stops.number:
-        return 0
-    session.say(f"Interrupted: {gone:,} jobs are gone, with all that belonged to them; the others are untouched.")
-    return 128 + stops.number
+        told = _Told(_prune(repository, which, stops, advance))
+        is_whole = False
+        try:
+            _report(session, told, verb, dry_run=False, stops=stops)
+            is_whole = not stops.number
+        finally:
+            if not is_whole:
+                session.say(
+                    f"Stopped: {told.number:,} are gone, with all that belonged to them; the others are untouched."
+                )
+    return 128 + stops.number if stops.number else 0
 
 
 def remove_named(session: Session, which: Filter, verb: Verb, *, dry_run: bool) -> None:
@@ -65,12 +71,13 @@ def remove_named(session: Session, which: Filter, verb: Verb, *, dry_run: bool) 
         if job.state not in which.states:
             raise wrong_state(job.id, job.state, which.states)
     if dry_run:
-        _report(session, jobs, verb, dry_run=True)
+        _report(session, _Told(jobs), verb, dry_run=True)
         return
     ids = list(jobs)
     batches = (tuple(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
     with Stops():
-        _report(session, chain.from_iterable(repository.remove(which._replace(ids=ids)) for ids in batches), verb)
+        gone = chain.from_iterable(repository.remove(which._replace(ids=batch)) for batch in batches)
+        _report(session, _Told(gone), verb, dry_run=False)
         _sweep(repository)
 
 
@@ -111,36 +118,56 @@ def _sweep(repository: JobRepository) -> bool:
     return True
 
 
-def _report(session: Session, ids: Iterable[str], verb: Verb, *, dry_run: bool = False) -> int:
-    """Say which jobs it is, as they go; return how many."""
-    kept: list[str] = []
-    number = 0
+class _Told:
+    """Hands ids on one by one, counts them, and keeps the first few for a sentence."""
 
-    def each() -> Iterator[str]:
-        nonlocal number
-        for job_id in ids:
-            number += 1
-            if len(kept) < _KEPT:
-                kept.append(job_id)
-            yield job_id
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._ids = iter(ids)
+        self.number = 0
+        self.first: list[str] = []
 
+    def __iter__(self) -> Self:
+        """Return itself: who stops in the middle may go on later."""
+        return self
+
+    def __next__(self) -> str:
+        """Return the next id."""
+        job_id = next(self._ids)
+        self.number += 1
+        if len(self.first) < _KEPT:
+            self.first.append(job_id)
+        return job_id
+
+
+def _report(session: Session, told: _Told, verb: Verb, *, dry_run: bool, stops: Stops | None = None) -> None:
+    """Say which jobs it is, as they go."""
+    try:
+        _tell(session, told, verb, dry_run=dry_run)
+    except BrokenPipeError:  # whoever reads has seen enough; that is no reason to leave jobs there
+        output.discard()
+        if not dry_run:
+            for _ in told:
+                pass
+    if not told.number and not session.json and not (stops and stops.number):
+        session.say("There are no such jobs.")
+
+
+def _tell(session: Session, told: _Told, verb: Verb, *, dry_run: bool) -> None:
     if session.json:
         how = f"would_{verb.word}" if dry_run else verb.past
         behind = f', "dry_run": {output.as_json(dry_run)}}}'
-        output.array(({"id": job_id, "how": how} for job_id in each()), before='{"jobs": ', behind=behind)
+        output.array(({"id": job_id, "how": how} for job_id in told), before='{"jobs": ', behind=behind)
     elif output.is_terminal() and not session.quiet:
-        for _ in each():
+        for _ in told:
             pass
-        if number:
+        if told.number:
             from queuectl.cli.sentences import named
 
-            output.write(f"{f'Would {verb.word}' if dry_run else verb.past.capitalize()} {named(kept, number)}.\n")
+            did = f"Would {verb.word}" if dry_run else verb.past.capitalize()
+            output.write(f"{did} {named(told.first, told.number)}.\n")
     else:
-        for job_id in each():
+        for job_id in told:
             output.line(job_id)
-    if not number and not session.json:
-        session.say("There are no such jobs.")
-    return number
 
 
 class Stops:
