@@ -17,6 +17,8 @@ from queuectl.worker.sweep import sweep
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from queuectl.repository.base import Lease
+
 NOW = 1_800_000_000_000
 WORKER = WorkerIdentity("w", "h", "b", "n", 1, 1, 4, (), "p")
 
@@ -32,6 +34,7 @@ class Store:
     def run(self, jobs: int = 1, *, runs: int = 1, logs: bool = True) -> list[int]:
         """Let jobs run, each so many times, and return their numbers."""
         self.repository.enqueue([JobSpec("true") for _ in range(jobs)], now=NOW)
+        leases: list[Lease] = []
         for run in range(1, runs + 1):
             leases = self.repository.turn([], worker=self.worker, slots=jobs, now=NOW, lease_seconds=60).leases
             verdict = Complete() if run == runs else Return()
