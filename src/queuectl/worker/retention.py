@@ -42,13 +42,15 @@ class Retention:
         self._sweep_at = 0.0
 
     def tend(self, clock: float, settings: Settings) -> None:
-        """Remove a few jobs that have been kept long enough, and the logs of removed ones.
+        """Delete the logs of removed jobs; if time is left, remove a few that have been kept long enough.
 
         If that cannot be done now it is tried again later: no job waits for it.
         """
         ends = time.monotonic() + BUDGET
         with _patience(self._repository):
             try:
+                if clock >= self._sweep_at:
+                    self._sweep(clock, ends)
                 for state, seconds in (
                     (JobState.COMPLETED, settings.retention_completed),
                     (JobState.CANCELLED, settings.retention_cancelled),
@@ -56,8 +58,6 @@ class Retention:
                 ):
                     if seconds is not None:
                         self._prune(state, seconds, clock, ends)
-                if clock >= self._sweep_at:
-                    self._sweep(clock, ends + BUDGET)
             except errors.StoreBusy:
                 return
             except (errors.StoreError, OSError):
