@@ -11,6 +11,7 @@ import pytest
 
 from queuectl.cli import output, removal
 from queuectl.cli.meter import Progress
+from queuectl.errors import StoreBusy
 from queuectl.model import JobState
 from queuectl.repository import open_repository
 from queuectl.repository.base import Counts, Filter
@@ -208,6 +209,17 @@ class TestInterruption:
 
         self._then(monkeypatch, twice)
         ended("prune", "-y", code=130)
+        assert _left(ended) == "cdp"
+
+    def test_what_is_gone_is_told_though_the_store_fails_then(
+        self, ended: CommandLine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def busy(*_: object) -> None:
+            raise StoreBusy("busy")
+
+        monkeypatch.setattr(SqliteRepository, "swept", busy)
+        assert ended("prune", "-y", code=6) == "a\nb\n"
+        assert "Stopped: 2 are gone" in ended.said
         assert _left(ended) == "cdp"
 
 

@@ -1,6 +1,6 @@
 """What `prune`, `rm` and `dlq purge` share: removing jobs batch by batch, and telling which.
 
-Each batch is committed, told, and followed by its logs before the next one begins, so that an
+Each batch is committed, told, and followed by its logs, before the next one begins, so that an
 interruption leaves nothing half done and nothing untold.
 """
 
@@ -94,9 +94,9 @@ def _prune(repository: JobRepository, which: Filter, stops: Stops, advance: Call
         began = time.monotonic()
         pruned = repository.prune(which, limit=BATCH, after=after)
         after = pruned.after
-        sweeps = sweeps and (not pruned.ids or _sweep(repository))
         advance(len(pruned.ids))
-        yield from pruned.ids
+        yield from pruned.ids  # told before anything else can fail
+        sweeps = sweeps and (not pruned.ids or _sweep(repository))
         if pruned.ids:  # who waits for the lock gets it now
             time.sleep(time.monotonic() - began)
     if sweeps:
