@@ -37,6 +37,8 @@ IDENTITY = "tests/integration/test_identity.py"
 ADOPTION = "tests/acceptance/test_adoption.py"
 WORKER = "tests/acceptance/test_worker.py"
 CLAIM = "repository/sqlite/claim.py"
+PRUNE = "repository/sqlite/prune.py"
+SCHEMA = "repository/sqlite/sql/0001.sql"
 GUARD = " AND lease_token = ?2"
 
 MUTANTS = (
@@ -53,6 +55,21 @@ MUTANTS = (
         '    db.execute("BEGIN IMMEDIATE")\n'
         "    rows = db.execute(_CLAIM.format(source=','.join(found)), values).fetchall()\n",
         RACES,
+    ),
+    Mutant("a removal without a second look", PRUNE, "state IN ({states})", "(1 OR state IN ({states}))", RACES),
+    Mutant(
+        "a removal that notes no logs",
+        SCHEMA,
+        "    INSERT INTO leftovers (job, runs) VALUES (OLD.seq, OLD.runs);\n",
+        "",
+        "tests/acceptance/test_prune.py",
+    ),
+    Mutant(
+        "a walk that ends at those who ended late",
+        "worker/retention.py",
+        "if pruned.after is None or pruned.is_recent:",
+        "if not pruned.ids:",
+        "tests/integration/test_retention.py",
     ),
     Mutant("no new session for a command", "worker/shim.py", "setsid=True", "setsid=False", WORKER),
     Mutant(

@@ -255,6 +255,27 @@ def test_ctrl_c_at_a_question_changes_nothing(shop: Shop) -> None:
     assert shop.job("a").state == "dead"
 
 
+@pytest.mark.parametrize(("keys", "code", "left"), [("y\n", 0, []), ("n\n", 1, ["a", "b"]), ("\x03", 130, ["a", "b"])])
+def test_a_prune_asks_a_person(shop: Shop, keys: str, code: int, left: list[str]) -> None:
+    shop.enqueue_all([{"command": "true", "id": "a"}, {"command": "true", "id": "b"}])
+    shop.work("--drain")
+    person = Person(shop, ["prune"])
+    person.sees("Prune 2 jobs for good? [y/N] ")
+    person.types(keys)
+    assert person.ends() == code
+    assert [job.id for job in shop.jobs()] == left
+    assert ("Pruned 2 jobs: a, b." in person.seen) is (code == 0)
+
+
+def test_a_person_sees_how_far_a_long_prune_has_come(shop: Shop) -> None:
+    shop.queuectl("enqueue", "--file", "-", text='{"command": "true"}\n' * 6000)
+    shop.queuectl("cancel", "--all", "--yes")
+    person = Person(shop, ["prune", "--yes"])
+    person.sees("/6000")
+    assert person.ends() == 0
+    assert "Pruned 6,000 jobs: " in person.seen
+
+
 def test_one_sentence_tells_a_person_that_the_job_is_in(shop: Shop) -> None:
     person = Person(shop, ["enqueue", "--id", "a", "true"])
     assert person.ends() == 0

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queuectl.errors import StoreError
-from queuectl.model import Bury, Complete, Execution, JobSpec, Outcome, Retry
-from queuectl.repository.base import EVERY, Settlement, WorkerIdentity
+from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome, Retry
+from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
 from queuectl.repository.sqlite import SqliteRepository
 
 if TYPE_CHECKING:
@@ -30,13 +30,19 @@ def account(repository: SqliteRepository) -> list[tuple[str, int, int]]:
     counts = repository.counts(now=NOW)
     assert {state: sum(job.state is state for job in jobs) for state in counts.states} == counts.states
     assert [repository.history(job)[-1].state for job in jobs] == [job.state for job in jobs]
+    seqs = {job.seq for job in jobs}
+    assert {note.seq for note in repository.leftovers(limit=99)} == set(range(1, 9)) - seqs
+    assert counts.pruned == len(set(range(1, 9)) - seqs)
+    assert {job for (job,) in repository._db.execute("SELECT job FROM history")} <= seqs
+    assert {job for (job,) in repository._db.execute("SELECT seq FROM tags")} == {job.seq for job in jobs if job.tags}
     return [(job.state.value, job.attempts, len(repository.history(job))) for job in jobs]
 
 
 def prepared(path: Path) -> tuple[SqliteRepository, int, list[Lease]]:
     """Return a store with jobs that wait and jobs that run, the worker that runs them, and its leases."""
     repository = SqliteRepository(path)
-    repository.enqueue([JobSpec("true", tags=("t",)) for _ in range(6)], now=NOW)
+    repository.enqueue([JobSpec("true", tags=("t",)) for _ in range(8)], now=NOW)
+    repository.cancel(Filter(ids=tuple(job.id for job in list(repository.list(limit=2).jobs))), now=NOW, grace=0)
     worker = repository.join(WORKER, now=NOW, ticks=0.0)
     return repository, worker, repository.turn([], worker=worker, slots=3, now=NOW, lease_seconds=60).leases
 
@@ -92,7 +98,16 @@ def cancel(repository: SqliteRepository, _worker: int, _leases: list[Lease]) -> 
     return repository.cancel(EVERY, now=NOW, grace=5)
 
 
-@pytest.mark.parametrize("act", [enqueue, turn, cancel])
+def prune(repository: SqliteRepository, _worker: int, _leases: list[Lease]) -> object:
+    return repository.prune(EVERY, limit=5)
+
+
+def remove(repository: SqliteRepository, _worker: int, _leases: list[Lease]) -> object:
+    ended = repository.list(Filter(states=(JobState.CANCELLED,))).jobs
+    return repository.remove(Filter(ids=tuple(job.id for job in ended)))
+
+
+@pytest.mark.parametrize("act", [enqueue, turn, cancel, prune, remove])
 def test_a_failure_at_any_step_changes_nothing(
     tmp_path: Path, act: Callable[[SqliteRepository, int, list[Lease]], object]
 ) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queuectl.model import Complete, Execution, JobSpec, JobState, Outcome, Retry
-from queuectl.repository.base import Filter, JobRepository, Settlement, WorkerIdentity
-from queuectl.repository.sqlite import SqliteRepository
+from queuectl.repository.base import EVERY, Filter, JobRepository, Settlement, WorkerIdentity
+from queuectl.repository.sqlite import SqliteRepository, prune
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +46,13 @@ def _turn(
     leases = repository.turn(settlements, worker=1, slots=slots, queues=queues, now=NOW, lease_seconds=LEASE).leases
     done = Execution(Outcome.EXITED, 0, None, NOW, NOW, 0.1)
     return [Settlement(lease.job.seq, lease.token, done, Complete()) for lease in leases]
+
+
+def _ended_and_pruned(repository: JobRepository, which: Filter = EVERY) -> object:
+    _turn(repository, slots=0, settlements=tuple(_turn(repository, slots=3)))
+    pruned = repository.prune(which, limit=2)
+    assert len(pruned.ids) == 2
+    return pruned
 
 
 def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object]) -> list[str]:
@@ -112,6 +119,13 @@ def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object])
         pytest.param(lambda store: store.retry(Filter(), now=NOW), {"jobs_place"}, id="retry-all"),
         pytest.param(lambda store: _turn(store, settlements=tuple(_turn(store))), {"INTEGER PRIMARY KEY"}, id="settle"),
         pytest.param(lambda store: store.enqueue([JobSpec("true")], now=NOW), {"SEARCH jobs"}, id="enqueue"),
+        pytest.param(_ended_and_pruned, {"jobs_place", "USING INTEGER PRIMARY KEY"}, id="prune"),
+        pytest.param(
+            lambda store: _ended_and_pruned(store, Filter(states=(JobState.COMPLETED,), queues=("x",), tags=("t",))),
+            {"jobs_place", "USING PRIMARY KEY (tag=? AND seq=?)"},
+            id="prune-tagged",
+        ),
+        pytest.param(lambda store: store.is_past(1, 9), {"INTEGER PRIMARY KEY"}, id="is-past"),
     ],
 )
 def test_every_statement_finds_its_rows_by_an_index_in_their_order(
@@ -140,7 +154,7 @@ def _store(directory: Path, *, finished: int, waiting: int, delayed: int, retryi
     opened._db.execute("PRAGMA synchronous = OFF")
     opened.join(WORKER, now=NOW, ticks=1.0)
     opened.enqueue([JobSpec("true", id="old", priority=-9)], now=NOW)  # waits for ever, far from the newest
-    opened.enqueue([JobSpec("true") for _ in range(finished + retrying)], now=NOW)
+    opened.enqueue([JobSpec("true", tags=("t",)) for _ in range(finished + retrying)], now=NOW)
     done = _turn(opened, slots=finished + retrying)
     later = [one._replace(verdict=Retry(NOW + YEAR, "no")) for one in done[:retrying]]
     _turn(opened, slots=0, settlements=(*later, *done[retrying:]))
@@ -180,6 +194,8 @@ class TestTheCost:
             pytest.param(lambda store: store.records(), id="records"),
             pytest.param(lambda store: store.retry(Filter(), now=NOW), id="retry-all"),
             pytest.param(lambda store: store.queues(), id="queues"),
+            pytest.param(lambda store: store.prune(EVERY, limit=10), id="prune"),
+            pytest.param(lambda store: store.prune(EVERY, limit=10, after=20), id="prune-further-on"),
         ],
     )
     def test_of_an_act_does_not_grow_with_the_store(
@@ -187,6 +203,16 @@ class TestTheCost:
     ) -> None:
         few, many = _steps(small, act), _steps(large, act)
         assert many <= 1.2 * few + 5, (few, many)
+
+    def test_of_pruning_what_hardly_any_job_is_grows_only_to_its_bound(
+        self, small: SqliteRepository, large: SqliteRepository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def step(store: JobRepository) -> object:
+            return store.prune(Filter(tags=("nowhere",), finished_before=NOW + 1), limit=10)
+
+        assert _steps(large, step) > 10 * _steps(small, step)
+        monkeypatch.setattr(prune, "LOOK", 30)
+        assert _steps(large, step) <= 1.2 * _steps(small, step) + 5
 
     def test_would_show_a_walk_through_the_table(self, small: SqliteRepository, large: SqliteRepository) -> None:
         def walk(store: JobRepository) -> object:

@@ -10,13 +10,15 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from queuectl.model import JobSpec, JobState
+from queuectl.model import Bury, Execution, JobSpec, JobState, Outcome
 from queuectl.repository import open_repository
-from queuectl.repository.base import Filter, WorkerIdentity
+from queuectl.repository.base import EVERY, Filter, IfExists, Settlement, WorkerIdentity
+from queuectl.repository.sqlite import SqliteRepository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +38,7 @@ import json, sys
 from queuectl import errors
 from queuectl.model import Bury, Complete, Execution, JobSpec, Outcome, Return
 from queuectl.repository import open_repository
-from queuectl.repository.base import Settlement, WorkerIdentity
+from queuectl.repository.base import EVERY, Settlement, WorkerIdentity
 
 NOW, LEASE = 1_800_000_000_000, 60.0
 url, number = sys.argv[1], int(sys.argv[2])
@@ -76,8 +78,23 @@ while True:
     report["ids"] += [lease.job.id for lease in turn.leases]
     report["tokens"] += [lease.token for lease in turn.leases]
     settlements = [settled(lease, (Complete(), Bury("no"))[lease.job.seq % 2]) for lease in turn.leases]
-    states = repository.counts(now=NOW).states
-    if not settlements and states["completed"] + states["dead"] >= expected:
+    counts = repository.counts(now=NOW)
+    if not settlements and counts.states["completed"] + counts.states["dead"] + counts.pruned >= expected:
+        break
+print(json.dumps(report))
+"""
+
+_PRUNE = """
+repository = open_repository(url)
+ready()
+while True:
+    after = 0
+    while after is not None:
+        pruned = repository.prune(EVERY, limit=7, after=after)
+        report["ids"] += pruned.ids
+        after = pruned.after
+    repository.swept(repository.leftovers(limit=5))
+    if repository.counts(now=NOW).pruned >= int(sys.argv[3]):
         break
 print(json.dumps(report))
 """
@@ -200,6 +217,49 @@ def test_every_job_of_eight_producers_is_claimed_and_settled_exactly_once_by_six
     counts = repository.counts(now=NOW)
     assert counts.states[JobState.COMPLETED] + counts.states[JobState.DEAD] == len(stored)
     assert (counts.ready, counts.states[JobState.PROCESSING]) == (0, 0)
+
+
+def test_pruners_beside_producers_and_workers_take_only_what_has_ended_and_each_job_once(
+    race: Race, repository: JobRepository
+) -> None:
+    for _ in range(4):
+        race.enter(_PRODUCE, EACH)
+    for _ in range(3):
+        race.enter(_WORK, 4 * EACH)
+    for _ in range(3):
+        race.enter(_PRUNE, 4 * EACH)
+    reports = race.run()
+    stored, claimed, pruned = (_all(part, "ids") for part in (reports[:4], reports[4:7], reports[7:]))
+    assert Counter(claimed) == Counter(pruned) == Counter(stored)
+    assert _all(reports, "refused") == []
+    assert len(_all(reports, "settled")) == len(stored) == 4 * EACH
+    counts = repository.counts(now=NOW)
+    assert (sum(counts.states.values()), counts.pruned) == (0, len(stored))
+
+
+def test_a_job_that_is_retried_or_replaced_between_look_and_removal_stays(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(SqliteRepository(url)) as pruner, closing(SqliteRepository(url)) as person:
+        person.enqueue([JobSpec("true", id=name) for name in "abc"], now=NOW)
+        worker = person.join(WorkerIdentity("w", "host", "boot", "ns", 1, 1, 4, (), "p"), now=NOW, ticks=1.0)
+        leases = person.turn([], worker=worker, slots=3, now=NOW, lease_seconds=LEASE).leases
+        ended = Execution(Outcome.EXITED, 1, "no", NOW, NOW, 0.1)
+        buried = [Settlement(lease.job.seq, lease.token, ended, Bury("no")) for lease in leases]
+        person.turn(buried, worker=worker, slots=0, now=NOW, lease_seconds=LEASE)
+        writing = pruner._writing
+
+        @contextmanager
+        def meanwhile() -> Iterator[Any]:
+            person.retry(Filter(ids=("b",)), now=NOW)
+            person.enqueue([JobSpec("true", id="c")], now=NOW, if_exists=IfExists.REPLACE)
+            with writing() as db:
+                yield db
+
+        monkeypatch.setattr(pruner, "_writing", meanwhile)
+        assert pruner.prune(EVERY, limit=9).ids == ("a",)
+        assert [(job.id, job.state) for job in person.list().jobs] == [("b", "pending"), ("c", "pending")]
+        assert person.counts(now=NOW).pruned == 1
 
 
 def _gone(repository: JobRepository, jobs: int) -> int:

@@ -453,7 +453,8 @@ class TestCounts:
     def test_an_empty_store_counts_nothing(self, repository: JobRepository) -> None:
         counts = repository.counts(now=NOW)
         assert counts.states == dict.fromkeys(JobState, 0)
-        assert counts[1:] == (0, 0, 0, None)
+        assert counts[1:5] == (0, 0, 0, None)
+        assert counts.pruned == 0
 
     def test_each_job_is_counted_where_it_stands(self, repository: JobRepository, worker: int) -> None:
         for name, verdict in zip("abcd", RESTS, strict=True):
@@ -1095,6 +1096,217 @@ class TestCancel:
         _lease(repository, worker)
         assert repository.cancel(which, now=NOW, grace=1.0) == (tuple(done), tuple(asked))
         assert _listed(repository, Filter(states=(JobState.CANCELLED,))) == list(done)
+
+
+def _everywhere(repository: JobRepository, worker: int, **fields: Any) -> None:
+    """Hold jobs that have ended, completed, dead, cancelled, and then one in each other place."""
+    for name, verdict in zip(("completed", "dead", "cancelled", "retrying"), RESTS, strict=True):
+        _enqueue(repository, name, **fields)
+        _settle(repository, worker, _lease(repository, worker), verdict)
+    _enqueue(repository, "running", **fields)
+    _lease(repository, worker)
+    _enqueue(repository, "scheduled", run_at=NOW + HOUR, **fields)
+    _enqueue(repository, "ready", **fields)
+
+
+class TestPrune:
+    UNENDED = ("retrying", "running", "scheduled", "ready")
+
+    def test_jobs_that_have_ended_go_and_no_others(self, repository: JobRepository, worker: int) -> None:
+        _everywhere(repository, worker, tags=("t", "u"))
+        pruned = repository.prune(EVERY, limit=100)
+        assert pruned == (("completed", "dead", "cancelled"), None, False)
+        assert tuple(_listed(repository)) == self.UNENDED
+        assert tuple(_listed(repository, Filter(tags=("t",)))) == self.UNENDED
+
+    @pytest.mark.parametrize("state", [JobState.PENDING, JobState.PROCESSING, JobState.FAILED])
+    def test_no_filter_makes_it_remove_a_job_that_has_not_ended(
+        self, repository: JobRepository, worker: int, state: JobState
+    ) -> None:
+        _everywhere(repository, worker)
+        assert repository.prune(Filter(states=(state,)), limit=100).ids == ()
+        assert repository.prune(Filter(ids=self.UNENDED), limit=100).ids == ()
+        assert len(_listed(repository)) == 7
+
+    def test_accepted_jobs_are_those_of_all_states_and_the_pruned(self, repository: JobRepository, worker: int) -> None:
+        _everywhere(repository, worker, queue="mail")
+        repository.prune(Filter(states=(JobState.DEAD,)), limit=100)
+        counts = repository.counts(now=NOW)
+        assert (counts.states[JobState.DEAD], sum(counts.states.values()), counts.pruned) == (0, 6, 1)
+        repository.prune(EVERY, limit=100)
+        counts = repository.counts(now=NOW)
+        assert [counts.states[state] for state in JobState] == [3, 1, 0, 0, 0, 0]
+        assert counts.pruned == 3
+
+    def test_a_queue_whose_jobs_are_all_gone_is_no_queue(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", queue="mail")
+        _settle(repository, worker, _lease(repository, worker), Complete())
+        repository.prune(EVERY, limit=100)
+        assert repository.queues() == []
+
+    def test_those_enqueued_first_go_first_and_no_more_than_the_limit_in_one_step(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _enqueue(repository, *"abcde")
+        leases = _claim(repository, worker, slots=5).leases
+        verdicts: list[Verdict] = [Complete(), Cancel("no"), Complete(), Bury("no"), Complete()]
+        for lease, verdict in zip(reversed(leases), verdicts, strict=True):
+            _settle(repository, worker, lease, verdict)
+        first = repository.prune(EVERY, limit=2)
+        assert (first.ids, _listed(repository)) == (("a", "b"), ["c", "d", "e"])
+        assert first.after is not None
+        second = repository.prune(EVERY, limit=2, after=first.after)
+        assert second.ids == ("c", "d")
+        assert second.after is not None
+        assert repository.prune(EVERY, limit=2, after=second.after) == (("e",), None, False)
+
+    def test_only_jobs_that_ended_before_the_instant_go_whenever_they_were_enqueued(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _enqueue(repository, "ends late", "ends early", "ends then")
+        late, early, then = _claim(repository, worker, slots=3).leases
+        for lease, at in ((late, NOW + HOUR), (early, NOW + 1), (then, NOW + 2)):
+            _settle(repository, worker, lease, Complete(), at=at)
+        pruned = repository.prune(Filter(finished_before=NOW + 2), limit=100)
+        assert pruned == (("ends early",), None, False)
+        assert _listed(repository, Filter(finished_before=NOW + HOUR)) == ["ends then"]
+
+    def test_a_step_says_when_all_it_looked_at_was_enqueued_too_late(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _enqueue(repository, "a", now=NOW)
+        _settle(repository, worker, _lease(repository, worker), Complete())
+        assert repository.prune(Filter(finished_before=NOW), limit=100).is_recent
+        assert not repository.prune(Filter(finished_before=NOW + 1), limit=100).is_recent  # ended later
+
+    @pytest.mark.parametrize(
+        ("which", "gone"),
+        [
+            (Filter(states=(JobState.DEAD, JobState.CANCELLED)), ("dead", "cancelled")),
+            (Filter(queues=("mail",)), ("m",)),
+            (Filter(tags=("t", "u")), ("u",)),
+            (Filter(search="DEAD"), ("dead",)),
+            (Filter(queues=("nowhere",)), ()),
+        ],
+        ids=str,
+    )
+    def test_only_jobs_that_the_filter_lets_through_go(
+        self, repository: JobRepository, worker: int, which: Filter, gone: tuple[str, ...]
+    ) -> None:
+        _everywhere(repository, worker)
+        for name, fields in (("m", {"queue": "mail", "tags": ("t",)}), ("u", {"tags": ("u", "t")})):
+            _enqueue(repository, name, priority=9, **fields)
+            _settle(repository, worker, _lease(repository, worker), Complete())
+        assert repository.prune(which, limit=100).ids == gone
+        assert len(_listed(repository)) == 9 - len(gone)
+
+    def test_an_id_may_be_used_again_and_knows_nothing_of_the_first_job(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _enqueue(repository, "a", tags=("old",))
+        _settle(repository, worker, _lease(repository, worker), Complete())
+        first = repository.get("a")
+        repository.prune(EVERY, limit=100)
+        with pytest.raises(errors.JobNotFound):
+            repository.get("a")
+        _enqueue(repository, "a")
+        again = repository.get("a")
+        assert again.seq > first.seq
+        assert _path(repository, again) == [JobState.PENDING]
+        assert repository.history(first)[1:] == []
+        assert _listed(repository, Filter(tags=("old",))) == []
+
+    def test_the_newest_number_is_not_given_again(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        _settle(repository, worker, _lease(repository, worker), Complete())
+        seq = repository.get("a").seq
+        repository.prune(EVERY, limit=100)
+        _enqueue(repository, "b")
+        assert repository.get("b").seq > seq
+
+    def test_a_late_result_of_a_job_that_is_gone_is_refused(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        _settle(repository, worker, lease, Complete())
+        repository.prune(EVERY, limit=100)
+        assert _settle(repository, worker, lease, Retry(NOW, "late")) == {lease.token}
+        assert _listed(repository) == []
+
+    def test_another_sees_the_jobs_gone_and_does_not_count_them_twice(
+        self, repository: JobRepository, worker: int, connect: Callable[[], JobRepository]
+    ) -> None:
+        _enqueue(repository, "a")
+        _settle(repository, worker, _lease(repository, worker), Complete())
+        repository.prune(EVERY, limit=100)
+        other = connect()
+        assert other.prune(EVERY, limit=100).ids == ()
+        assert other.counts(now=NOW).pruned == 1
+
+
+class TestRemove:
+    def test_jobs_that_have_ended_go_by_id_or_prefix(self, repository: JobRepository, worker: int) -> None:
+        _everywhere(repository, worker)
+        assert repository.remove(Filter(ids=("dead", "comp", "completed"))) == ["dead", "completed"]
+        assert _listed(repository) == ["cancelled", *TestPrune.UNENDED]
+        assert repository.counts(now=NOW).pruned == 2
+
+    @pytest.mark.parametrize("name", TestPrune.UNENDED)
+    def test_a_job_that_has_not_ended_refuses_the_whole_call(
+        self, repository: JobRepository, worker: int, name: str
+    ) -> None:
+        _everywhere(repository, worker)
+        with pytest.raises(errors.WrongState, match=name) as refusal:
+            repository.remove(Filter(ids=("completed", name)))
+        assert "queuectl cancel" in (refusal.value.hint or "")
+        assert len(_listed(repository)) == 7
+
+    def test_a_job_of_another_state_than_meant_refuses_the_whole_call(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _everywhere(repository, worker)
+        with pytest.raises(errors.WrongState, match="is completed, not dead"):
+            repository.remove(Filter(ids=("dead", "completed"), states=(JobState.DEAD,)))
+        with pytest.raises(errors.JobNotFound):
+            repository.remove(Filter(ids=("dead", "nobody")))
+        assert len(_listed(repository)) == 7
+
+
+class TestLeftovers:
+    def test_every_job_that_is_gone_is_noted_until_its_logs_are_gone_too(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _everywhere(repository, worker)
+        _enqueue(repository, "never ran")
+        repository.cancel(Filter(ids=("never ran",)), now=NOW, grace=1.0)
+        assert repository.leftovers(limit=10) == []
+        seqs = [repository.get(name).seq for name in ("completed", "dead", "never ran")]
+        repository.remove(Filter(ids=("dead", "completed", "never ran")))
+        notes = list(repository.leftovers(limit=10))
+        assert notes == [(seqs[0], 1), (seqs[1], 1), (seqs[2], 0)]
+        assert repository.leftovers(limit=1) == notes[:1]
+        repository.swept(notes[:2])
+        assert repository.leftovers(limit=10) == notes[2:]
+
+    def test_it_counts_every_run(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        for at in (NOW, NOW + 1, NOW + 2):
+            _settle(repository, worker, _lease(repository, worker, now=at), Return(), at=at)
+        _settle(repository, worker, _lease(repository, worker, now=NOW + 3), Complete())
+        repository.prune(EVERY, limit=1)
+        assert [note.runs for note in repository.leftovers(limit=10)] == [4]
+
+    def test_numbers_are_past_once_given_and_all_gone(self, repository: JobRepository, worker: int) -> None:
+        assert not repository.is_past(1, 2)
+        _enqueue(repository, "a", "b")
+        last = repository.get("b").seq
+        for lease in _claim(repository, worker, slots=2).leases:
+            _settle(repository, worker, lease, Complete())
+        assert not repository.is_past(1, last)
+        repository.remove(Filter(ids=("b",)))
+        assert not repository.is_past(1, last)
+        repository.remove(Filter(ids=("a",)))
+        assert repository.is_past(1, last)
+        assert not repository.is_past(1, last + 1)  # the next job may come
 
 
 class TestStopping:

@@ -65,6 +65,7 @@ class Modelled:
     token: str | None = None
     holder: int | None = None
     unwanted: bool = False
+    ended: int = 0
     path: list[JobState] = field(default_factory=lambda: [JobState.PENDING])
 
     def goes(self, *states: JobState) -> None:
@@ -90,6 +91,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.jobs: dict[str, Modelled] = {}
         self.tokens: list[Lease] = []  # all that were ever given, for late writes
         self.workers: list[int] = []
+        self.gone: list[int] = []  # numbers of the jobs that were pruned
 
     @initialize()
     def two_workers_join(self) -> None:
@@ -130,7 +132,15 @@ class QueueMachine(RuleBasedStateMachine):
     ) -> None:
         run_at = None if delay is None else self.now + delay
         specs = [
-            JobSpec("true", id=name, priority=priority, run_at=run_at, max_retries=max_retries, queue=queue)
+            JobSpec(
+                "true",
+                id=name,
+                priority=priority,
+                run_at=run_at,
+                max_retries=max_retries,
+                queue=queue,
+                tags=(name, queue),
+            )
             for name in names
         ]
         taken = any(name in self.jobs for name in names) or len(set(names)) < len(names)
@@ -215,11 +225,13 @@ class QueueMachine(RuleBasedStateMachine):
             verdict = Cancel("cancelled")
         match verdict:
             case Complete() | Cancel():
+                job.ended = self.now
                 job.goes(verdict.state)
             case Retry():
                 job.due = verdict.next_run_at
                 job.goes(JobState.FAILED, JobState.PENDING)
             case Bury():
+                job.ended = self.now
                 job.goes(JobState.FAILED, JobState.DEAD)
             case Return():
                 job.attempts -= 1
@@ -308,7 +320,28 @@ class QueueMachine(RuleBasedStateMachine):
             job.unwanted = True
         else:
             assert done == ((chosen,), ())
+            job.ended = self.now
             job.goes(JobState.CANCELLED)
+
+    @rule(
+        age=st.sampled_from([None, 0, 1, 20]),
+        states=st.sampled_from([(), tuple(FINAL), (JobState.COMPLETED,), (JobState.PENDING, JobState.DEAD)]),
+        queues=st.sampled_from([(), (), ("x",)]),
+        limit=st.integers(1, 3),
+    )
+    def prune(self, age: int | None, states: tuple[JobState, ...], queues: tuple[str, ...], limit: int) -> None:
+        before = None if age is None else self.now - age
+        which = Filter(states=states, queues=queues, finished_before=before)
+        wanted = [
+            job
+            for job in self._in_state(*(FINAL.intersection(states) if states else FINAL))
+            if (not queues or job.spec.queue in queues) and (before is None or job.ended < before)
+        ]
+        wanted.sort(key=lambda job: job.seq)
+        pruned = self.repositories[1].prune(which, limit=limit)
+        assert pruned.ids == tuple(job.spec.id for job in wanted[:limit])
+        for name in pruned.ids:
+            self.gone.append(self.jobs.pop(name).seq)
 
     @rule(milliseconds=st.sampled_from([1, 5, 20, 50, 1000]))
     def advance_the_clock(self, milliseconds: int) -> None:
@@ -324,7 +357,7 @@ class QueueMachine(RuleBasedStateMachine):
     def _everything(self) -> list[list[tuple[Any, ...]]]:
         return [
             self.outside.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()  # noqa: S608 - three constants
-            for table in ("jobs", "history", "counts")
+            for table in ("jobs", "history", "counts", "tags", "pruned", "leftovers")
         ]
 
     @invariant()
@@ -383,6 +416,22 @@ class QueueMachine(RuleBasedStateMachine):
         real = self.outside.execute("SELECT place, queue, count(*) FROM jobs GROUP BY 1, 2 ORDER BY 1, 2").fetchall()
         assert kept == real
         assert sum(jobs for _, _, jobs in kept) == len(self.jobs)
+
+    @invariant()
+    def accepted_is_what_is_there_and_what_was_pruned(self) -> None:
+        (accepted,) = self.outside.execute(
+            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'jobs'"
+        ).fetchone()
+        counts = self.repositories[0].counts(now=self.now)
+        assert counts.pruned == len(self.gone)
+        assert accepted == sum(counts.states.values()) + counts.pruned
+
+    @invariant()
+    def nothing_is_left_of_a_pruned_job_but_the_note_about_its_logs(self) -> None:
+        there = {job.seq for job in self.jobs.values()}
+        assert {seq for (seq,) in self.outside.execute("SELECT DISTINCT job FROM history")} <= there
+        assert {seq for (seq,) in self.outside.execute("SELECT seq FROM tags")} <= there
+        assert [seq for (seq,) in self.outside.execute("SELECT job FROM leftovers")] == sorted(self.gone)
 
     @invariant()
     def what_is_counted_as_ready_could_be_claimed(self) -> None:

@@ -9,7 +9,7 @@ import click
 from queuectl.cli import output
 from queuectl.cli.confirm import confirm, demand_somebody
 from queuectl.cli.list import show_jobs
-from queuectl.cli.options import job_ids, limit_option, queue_option, search_option, shared, tag_option
+from queuectl.cli.options import Duration, job_ids, limit_option, queue_option, search_option, shared, tag_option
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Words
 from queuectl.errors import InvalidInput, WrongState
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.group("dlq", cls=Words)
 @shared
 def command() -> None:
-    """See and retry the jobs that gave up: the Dead Letter Queue."""
+    """See, retry and purge the jobs that gave up: the Dead Letter Queue."""
 
 
 @command.command("list")
@@ -79,7 +79,7 @@ def retry(
       queuectl dlq retry a7
       queuectl dlq retry --all --queue mail --dry-run
     """
-    which = _wanted(ids, queues, tags, everything=everything)
+    which = _wanted("retry", ids, queues, tags, everything=everything)
     if dry_run:
         _report(session, _would_retry(session, which), dry_run=True)
         return
@@ -96,9 +96,53 @@ def retry(
         session.hint_at_missing_worker(workers)
 
 
-def _wanted(ids: tuple[str, ...], queues: tuple[str, ...], tags: tuple[str, ...], *, everything: bool) -> Filter:
+@command.command("purge")
+@click.argument("ids", nargs=-1, metavar="[ID]…", shell_complete=job_ids(JobState.DEAD))
+@click.option("--all", "everything", is_flag=True, help="All dead jobs, or all that the filters let through.")
+@click.option("--older-than", type=Duration(), metavar="DUR", help="Only jobs that died longer ago than this.")
+@queue_option
+@tag_option
+@click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@shared
+@click.pass_obj
+def purge(
+    session: Session,
+    ids: tuple[str, ...],
+    older_than: float | None,
+    queues: tuple[str, ...],
+    tags: tuple[str, ...],
+    *,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+) -> int:
+    """Remove dead jobs for good, with their history and logs.
+
+    \b
+    Examples:
+      queuectl dlq purge a7
+      queuectl dlq purge --all --older-than 30d --dry-run
+    """
+    from queuectl.cli.removal import Verb, remove_all, remove_named
+
+    if ids and older_than is not None:
+        raise InvalidInput("--older-than goes with --all, not with ids", "leave out the one or the other")
+    before = None if older_than is None else now() - int(older_than * 1000)
+    which = _wanted("purge", ids, queues, tags, everything=everything)
+    which = which._replace(states=(JobState.DEAD,), finished_before=before)
+    verb = Verb("purge", "purged")
+    if not ids:
+        return remove_all(session, which, verb, dry_run=dry_run, yes=yes)
+    remove_named(session, which, verb, dry_run=dry_run)
+    return 0
+
+
+def _wanted(
+    verb: str, ids: tuple[str, ...], queues: tuple[str, ...], tags: tuple[str, ...], *, everything: bool
+) -> Filter:
     if everything == bool(ids):
-        raise InvalidInput("name the jobs to retry, or say --all", "queuectl dlq list shows the dead jobs")
+        raise InvalidInput(f"name the jobs to {verb}, or say --all", "queuectl dlq list shows the dead jobs")
     if ids and (queues or tags):
         raise InvalidInput("--queue and --tag go with --all, not with ids", "leave out the one or the other")
     return Filter(ids=ids, states=() if ids else (JobState.DEAD,), queues=queues, tags=tags)

@@ -57,12 +57,12 @@ class Progress:
 
     def read(self, counts: Counts) -> tuple[int, int]:
         """Return how many jobs of this lot have ended, and how many they are."""
-        ended = sum(counts.states.get(state, 0) for state in FINAL)
+        ended = sum(counts.states.get(state, 0) for state in FINAL) + counts.pruned
         left = counts.ready + counts.retrying + counts.states.get(JobState.PROCESSING, 0)
         if left and self._idle is not None:
             self._before = self._idle
         self._idle = None if left else ended
-        # Fewer than before: some were pruned, or put back by hand.
+        # Fewer than before: some were put back by hand.
         self._before = ended if self._before is None else min(self._before, ended)
         return ended - self._before, ended - self._before + left
 

@@ -14,7 +14,7 @@ from queuectl.errors import InvalidInput, did_you_mean, quoted
 from queuectl.model import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from click.shell_completion import CompletionItem
 
@@ -83,10 +83,19 @@ class States(click.ParamType[tuple[JobState, ...]]):
 
     name = "states"
 
+    def __init__(self, allowed: Collection[JobState] = tuple(JobState), but: str = "") -> None:
+        self._allowed = [state for state in JobState if state in allowed]
+        self._but = but  # why not the others
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the states."""
         words = [word.strip().lower() for word in str(value).split(",")]
-        return tuple(map(_state, words))  # an empty word is no state: it must not come to mean all
+        states = tuple(map(_state, words))  # an empty word is no state: it must not come to mean all
+        for state in states:
+            if state not in self._allowed:
+                with named(param):
+                    raise InvalidInput(f"{state} {self._but}", f"give {', '.join(self._allowed)}")
+        return states
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Offer the states for the last word of the list."""
@@ -96,7 +105,7 @@ class States(click.ParamType[tuple[JobState, ...]]):
         chosen = before.split(",")
         return [
             CompletionItem(before + comma + state)
-            for state in JobState
+            for state in self._allowed
             if state.startswith(word) and state not in chosen
         ]
 

@@ -26,6 +26,11 @@ def is_terminal() -> bool:
     return _is_terminal(sys.stdout)
 
 
+def is_watched() -> bool:
+    """Say whether a person reads stderr."""
+    return _is_terminal(sys.stderr)
+
+
 def safe(text: str) -> str:
     r"""Return the text with every character that is not printable made visible: `\n`, `\x1b`, `\u202e`.
 
@@ -71,22 +76,24 @@ def document(value: object) -> None:
     write(as_json(value, indent=2 if is_terminal() else None) + "\n")
 
 
-def array(values: Iterable[object]) -> None:
+def array(values: Iterable[object], *, before: str = "", behind: str = "") -> None:
     """Write a JSON array, an item a line, without holding more than one item.
+
+    It may be the last value of an object: the text before it and behind it completes the document.
 
     The document is closed even if an item cannot be had: it is valid then, and the exit code
     says that it is not complete.
     """
-    separator = "["
+    separator = f"{before}["
     try:
         for value in values:
             write(f"{separator}\n{as_json(value)}")
             separator = ","
     except BaseException:
         if separator == ",":
-            write("\n]\n")
+            write(f"\n]{behind}\n")
         raise
-    write("[]\n" if separator == "[" else "\n]\n")
+    write(f"\n]{behind}\n" if separator == "," else f"{separator}]{behind}\n")
 
 
 def as_json(value: object, *, indent: int | None = None) -> str:
@@ -111,17 +118,17 @@ def _encoder(indent: int | None) -> Callable[[object], str]:
 # -- for people -----------------------------------------------------------------------------
 
 
-def console() -> Console:
-    """Return a console for stdout that interprets nothing."""
+def console(stream: TextIO | None = None) -> Console:
+    """Return a console for stdout, or another stream, that interprets nothing."""
     from rich.console import Console
 
     from queuectl.config import no_color
 
     # Of what is drawn in no colour not even bold letters remain: some readers of such output
     # stumble over any escape sequence.
-    is_plain = no_color() or not is_terminal()
+    is_plain = no_color() or not (_is_terminal(stream) if stream else is_terminal())
     return Console(
-        file=sys.stdout,
+        file=stream or sys.stdout,
         color_system=None if is_plain else "auto",
         markup=False,
         emoji=False,

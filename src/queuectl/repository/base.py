@@ -1,15 +1,16 @@
 """The protocol that every storage engine keeps.
 
-Each method is one transaction: it happens as a whole or not at all, and no other
-process ever sees half of it. Instants are integer milliseconds since the Unix epoch
-(UTC) and always arguments: a repository never looks at a clock. Errors of the driver
-never leave an engine; what it raises is a `queuectl.errors.QueuectlError`.
+Each method is one transaction: it happens as a whole or not at all, and no other process ever sees half of it.
+Instants are integer milliseconds since the Unix epoch (UTC) and always arguments: a repository never looks at a
+clock. Errors of the driver never leave an engine; what it raises is a `queuectl.errors.QueuectlError`.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from queuectl.repository.pruning import Pruning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,10 +43,10 @@ class Filter(NamedTuple):
     queues: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()  #: jobs that carry all of them
     search: str = ""  #: text that the id or the command contains, case folded
+    finished_before: int | None = None  #: only jobs that have ended before this instant
 
 
-#: Lets every job through.
-EVERY = Filter()
+EVERY = Filter()  #: lets every job through
 
 
 class Listing(NamedTuple):
@@ -63,6 +64,7 @@ class Counts(NamedTuple):
     scheduled: int  #: pending, not before a time that its user chose
     retrying: int  #: pending, last attempt failed, waits for its retry
     oldest_ready_since: int | None  #: since when the ready job enqueued first could start
+    pruned: int = 0  #: jobs that were removed: with those of all states, every job that was ever accepted
 
 
 class Lease(NamedTuple):
@@ -141,7 +143,7 @@ class Worker(NamedTuple):
     jobs: tuple[str, ...]  #: ids of the jobs it holds
 
 
-class JobRepository(Protocol):
+class JobRepository(Pruning, Protocol):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password

@@ -22,6 +22,7 @@ from queuectl.worker.presence import Presence, identify
 from queuectl.worker.process import become_subreaper
 from queuectl.worker.record import Record
 from queuectl.worker.rescue import Rescue
+from queuectl.worker.retention import Retention
 from queuectl.worker.runs import Over, Runs, lines
 from queuectl.worker.signals import Signals
 from queuectl.worker.stopping import Stopping
@@ -85,6 +86,7 @@ class Engine:
         self._poll = select.poll()
         become_subreaper()
         self._judge = Judge(repository)
+        self._retention = Retention(repository)
         limited = options.once or options.max_jobs is not None
         self._ahead = Ahead(0 if limited else options.slots)
         self._join()
@@ -340,6 +342,7 @@ class Engine:
             self._rescue.sweep()
         if not self.stopping.how:
             self._adopt(everyone=renewing)
+        self._retention.tend(clock, self._judge.settings)
         if clock >= self._poll_at and not self._hungry and not self.stopping.how:
             self._poll_at = clock + POLL
             self._called = True
@@ -347,10 +350,9 @@ class Engine:
 
     def _renew(self, clock: float) -> None:
         self._judge.read_settings()
-        asked = self._repository.renew(
-            self._id, now=wall(), ticks=time.monotonic(), lease_seconds=self._judge.settings.lease
-        )
-        self._renew_at = clock + self._judge.settings.lease / 3
+        lease = self._judge.settings.lease
+        asked = self._repository.renew(self._id, now=wall(), ticks=time.monotonic(), lease_seconds=lease)
+        self._renew_at = clock + lease / 3
         self._called = True
         if asked is None:
             self._rejoin()
@@ -361,10 +363,8 @@ class Engine:
 
     def _adopt(self, *, everyone: bool) -> None:
         """Take over what dead workers left."""
-        found = self._rescue.find(
-            everyone=everyone, only_ended=self._options.once, lease_seconds=self._judge.settings.lease
-        )
-        self._take_on(found)
+        lease = self._judge.settings.lease
+        self._take_on(self._rescue.find(everyone=everyone, only_ended=self._options.once, lease_seconds=lease))
 
     def _take_on(self, found: Iterable[tuple[Lease, Record]]) -> None:
         for lease, record in found:

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Runs of so many jobs share a directory: one with a million entries is slow to list.
-_SHELF = 1000
+SHELF = 1000
 
 
 def log_name(seq: int, run: int) -> str:
     """Return the name of a run's log in the data directory; made of numbers only, never of an id."""
-    return f"logs/{seq // _SHELF:06}/{seq}-{run}.log"
+    return f"logs/{seq // SHELF:06}/{seq}-{run}.log"
 
 
 def log_path(directory: Path, seq: int, run: int) -> Path:

@@ -84,11 +84,12 @@ class Listing(Connection):
             places = dict(db.execute("SELECT place, sum(jobs) FROM tally GROUP BY place"))
             due, due_retries, *first_due = db.execute(_DUE, (now,)).fetchone()
             first_ready = db.execute(_OLDEST).fetchall()
+            (pruned,) = db.execute("SELECT coalesce(sum(jobs), 0) FROM pruned").fetchone()
         ready, scheduled, retrying = (places.get(place, 0) for place in _PLACES[JobState.PENDING])
         states = {state: places.get(str(state), 0) for state in JobState}
         states[JobState.PENDING] = ready + scheduled + retrying
         (_, since) = min([*first_ready, *([tuple(first_due)] if due else [])], default=(0, None))
-        return base.Counts(states, ready + due, scheduled - (due - due_retries), retrying - due_retries, since)
+        return base.Counts(states, ready + due, scheduled - (due - due_retries), retrying - due_retries, since, pruned)
 
     def complete_ids(self, prefix: str, *, states: Sequence[JobState] = (), limit: int = 100) -> Sequence[Job]:
         """Return the newest jobs whose id starts so; see `JobRepository.complete_ids`."""
@@ -145,6 +146,9 @@ def condition(which: base.Filter) -> tuple[tuple[str, ...], str, tuple[Any, ...]
     if which.search:
         clauses.append("(instr(casefold(id), ?) OR instr(casefold(command), ?))")
         values += [which.search.casefold()] * 2
+    if which.finished_before is not None:
+        clauses.append("finished_at < ?")
+        values.append(which.finished_before)
     return tuple(dict.fromkeys(places)), " AND ".join(clauses), tuple(values)
 
 

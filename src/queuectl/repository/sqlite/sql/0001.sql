@@ -84,6 +84,18 @@ CREATE TABLE counts (
     PRIMARY KEY (place, queue)
 ) STRICT, WITHOUT ROWID;
 
+-- How many jobs of each state were removed: with those that are there, all that were ever accepted.
+CREATE TABLE pruned (
+    state TEXT PRIMARY KEY,
+    jobs INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Removed jobs whose logs have not been deleted yet. The row goes after the files.
+CREATE TABLE leftovers (
+    job INTEGER PRIMARY KEY,
+    runs INTEGER NOT NULL
+) STRICT;
+
 CREATE TRIGGER jobs_record_transition AFTER UPDATE OF state ON jobs
 WHEN OLD.state <> NEW.state
 BEGIN
@@ -113,6 +125,15 @@ CREATE VIEW tally (place, queue, jobs) AS
     SELECT place, queue, jobs FROM counts WHERE jobs <> 0
     UNION ALL
     SELECT place, queue, count(*) FROM jobs INDEXED BY jobs_place WHERE place = 'processing' GROUP BY queue;
+
+CREATE TRIGGER jobs_remove AFTER DELETE ON jobs
+BEGIN
+    DELETE FROM history WHERE job = OLD.seq;
+    DELETE FROM tags WHERE seq = OLD.seq AND tag IN (SELECT value FROM json_each(OLD.tags));
+    UPDATE counts SET jobs = jobs - 1 WHERE place = OLD.place AND queue = OLD.queue;
+    INSERT INTO pruned (state, jobs) VALUES (OLD.state, 1) ON CONFLICT (state) DO UPDATE SET jobs = jobs + 1;
+    INSERT INTO leftovers (job, runs) VALUES (OLD.seq, OLD.runs);
+END;
 
 CREATE TABLE settings (
     key TEXT PRIMARY KEY,
