@@ -63,7 +63,8 @@ def _when_waiting(act: object) -> None:
     act()
 
 
-def test_patience_ends_and_leaves_no_alarm_behind(tmp_path: Path, lock: int) -> None:
+@pytest.mark.usefixtures("lock")
+def test_patience_ends_and_leaves_no_alarm_behind(tmp_path: Path) -> None:
     turnstile = Turnstile(str(tmp_path / "queue.db.d" / "writers"))
     turnstile.patience = 0.01
     before = signal.getsignal(signal.SIGALRM), signal.setitimer(signal.ITIMER_REAL, 0.0)
@@ -71,9 +72,10 @@ def test_patience_ends_and_leaves_no_alarm_behind(tmp_path: Path, lock: int) -> 
         assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)) == (before[0], (0.0, 0.0))
     signal.setitimer(signal.ITIMER_REAL, *before[1])
     turnstile.close()
+    other = os.open(tmp_path / "queue.db.d" / "writers", os.O_RDWR)
     with pytest.raises(BlockingIOError):  # what was not ours was not given back
-        fcntl.flock(os.open(turnstile._path, os.O_RDWR), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    assert lock
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)
 
 
 @pytest.mark.usefixtures("lock")
