@@ -36,6 +36,7 @@ RACES = "tests/integration/test_races.py"
 IDENTITY = "tests/integration/test_identity.py"
 ADOPTION = "tests/acceptance/test_adoption.py"
 WORKER = "tests/acceptance/test_worker.py"
+SHIM = "tests/integration/test_shim.py"
 CLAIM = "repository/sqlite/claim.py"
 PRUNE = "repository/sqlite/prune.py"
 SCHEMA = "repository/sqlite/sql/0001.sql"
@@ -72,6 +73,14 @@ MUTANTS = (
         "tests/integration/test_retention.py",
     ),
     Mutant("no new session for a command", "worker/shim.py", "setsid=True", "setsid=False", WORKER),
+    Mutant(
+        "the shim starts whatever it holds",
+        "worker/shim.py",
+        "while self.waiting and len(self.running) < self.most:",
+        "while self.waiting:",
+        WORKER,
+    ),
+    Mutant("what waits starts though its worker is gone", "worker/shim.py", "self.waiting.clear()", "pass", SHIM),
     Mutant(
         "no clean-up of a command's group",
         "worker/shim.py",
