@@ -1,8 +1,9 @@
 """How fast waiting jobs are run when the commands cost next to nothing.
 
 Measured: draining `true` jobs (all run as `sh -c true`) at 1, 4 and 8 at a time, one candidate
-after another, beside `xargs -P`; the start of the process counts on every side, and every
-candidate has to show that all jobs ran.
+after another, beside `xargs -P`; every candidate has to show that all jobs ran. Of xargs,
+GNU parallel and queuectl the whole process counts, with its start; the other queues have their
+workers up, one job for each slot at a gate, when the clock starts.
 Not measured: enqueueing (done before), jobs that take longer: there all of them are equally fast.
 """
 
@@ -45,7 +46,7 @@ def measure(scale: Scale) -> Result:
         for slots, samples in times.items()
     ]
     rates = {slots: _rates(found, scale, samples) for slots, samples in times.items()}
-    return Result(figures, [_table(found, rates)], [_series(found, rates)])
+    return Result(figures, [_table(found, rates, scale)], [_series(found, rates)])
 
 
 def _drain(found: list[Peer], scale: Scale, slots: int) -> dict[str, list[float]]:
@@ -69,7 +70,7 @@ def _rates(found: list[Peer], scale: Scale, samples: dict[str, list[float]]) -> 
     return {name: (spread(one).median, spread(ratios(one, xargs)).median) for name, one in speeds.items()}
 
 
-def _table(found: list[Peer], rates: dict[int, dict[str, tuple[float, float]]]) -> Table:
+def _table(found: list[Peer], rates: dict[int, dict[str, tuple[float, float]]], scale: Scale) -> Table:
     rows = []
     for peer in found:
         cells = [rates[slots].get(peer.name) for slots in SLOTS]
@@ -78,7 +79,7 @@ def _table(found: list[Peer], rates: dict[int, dict[str, tuple[float, float]]]) 
         "Drain: jobs a second, and their share of the speed of xargs",
         ["", *(f"{slots} at a time" for slots in SLOTS)],
         rows,
-        "Slow ones were given fewer jobs, so that their start weighs a little more.",
+        f"Up to {max(peer.held(scale.drained) for peer in found):,} jobs; the slow ones get fewer.",
     )
 
 
@@ -87,9 +88,9 @@ def _series(found: list[Peer], rates: dict[int, dict[str, tuple[float, float]]])
     for peer in found:
         cells = [rates[slots].get(peer.name) for slots in SLOTS]
         values[peer.name] = [cell[1] if cell else None for cell in cells]
-        labels[peer.name] = [f"{cell[1]:.2f}  {digits(cell[0])}/s" if cell else "" for cell in cells]
+        labels[peer.name] = [f"{cell[1]:.2f} · {digits(cell[0])}/s" if cell else "" for cell in cells]
     legend = [f"{slots} at a time" for slots in SLOTS]
-    return Series("Draining `true` jobs: speed as a share of xargs -P", legend, values, labels)
+    return Series("Draining trivial jobs: speed as a share of xargs -P", legend, values, labels)
 
 
 def measure_workers(scale: Scale) -> Result:

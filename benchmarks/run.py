@@ -67,6 +67,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options.names = [name for name in options.names if name != "full"] or list(BENCHMARKS)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"there is no benchmark {', '.join(unknown)}; --list names them")
+    if options.report and len(options.names) < len(BENCHMARKS) and options.into == ROOT / "docs":
+        parser.error("the report has all benchmarks; leave out the names, or say --into DIR")
     return options
 
 

@@ -35,8 +35,9 @@ def tell(jobs: int) -> None:
 match VERB, *REST:
     case ["reset"]:
         REDIS.flushall()
-    case ["enqueue", command]:
-        RUN.delay(command)
+    case ["enqueue", *commands]:
+        for command in commands:
+            RUN.delay(command)
     case ["bulk", jobs]:
         for _ in range(int(jobs)):
             RUN.delay("true")

@@ -32,8 +32,9 @@ match VERB, *REST:
         for path in Path(ADDRESS).parent.glob(f"{Path(ADDRESS).name}*"):
             path.unlink()
         SqliteHuey("bench", filename=ADDRESS, fsync=True)
-    case ["enqueue", command]:
-        RUN(command)
+    case ["enqueue", *commands]:
+        for command in commands:
+            RUN(command)
     case ["bulk", jobs]:
         for _ in range(int(jobs)):
             RUN("true")

@@ -26,9 +26,10 @@ match VERB, *REST:
             APP.schema_manager.apply_schema()
     case ["reset"]:
         ask("TRUNCATE procrastinate_jobs CASCADE")
-    case ["enqueue", command]:
+    case ["enqueue", *commands]:
         with APP.open():
-            RUN.defer(command=command)
+            for command in commands:
+                RUN.defer(command=command)
     case ["bulk", jobs]:
         with APP.open():
             RUN.batch_defer(*({"command": "true"} for _ in range(int(jobs))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 from redis import Redis
 from rq import Queue, SimpleWorker
@@ -16,17 +17,19 @@ QUEUE = Queue(connection=REDIS)
 match VERB, *REST:
     case ["reset"]:
         REDIS.flushall()
-    case ["enqueue", command]:
-        QUEUE.enqueue("shell.run", command)
+    case ["enqueue", *commands]:
+        for command in commands:
+            QUEUE.enqueue("shell.run", command)
     case ["bulk", jobs]:
         QUEUE.enqueue_many([Queue.prepare_data("shell.run", ("true",)) for _ in range(int(jobs))])
     case ["work"]:
         SimpleWorker([QUEUE], connection=REDIS).work()
-    case ["burst"]:
-        SimpleWorker([QUEUE], connection=REDIS).work(burst=True)
-    case ["drain", slots, _]:
-        # A `WorkerPool` would look only once a second whether its workers have ended.
-        words = [sys.executable, __file__, ADDRESS, "burst"]
-        for process in [subprocess.Popen(words) for _ in range(int(slots))]:
-            process.wait()
-        print("done", FinishedJobRegistry(queue=QUEUE).get_job_count(), flush=True)
+    case ["drain", slots, jobs]:
+        words = [sys.executable, __file__, ADDRESS, "work"]
+        workers = [subprocess.Popen(words) for _ in range(int(slots))]
+        # They tell nobody that all is done, and a `WorkerPool` would look once a second.
+        while (found := FinishedJobRegistry(queue=QUEUE).get_job_count(cleanup=False)) < int(jobs):
+            time.sleep(0.005)
+        print("done", found, flush=True)
+        for worker in workers:
+            worker.wait()  # until this session is killed

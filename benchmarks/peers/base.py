@@ -7,9 +7,11 @@ because it is most of what a job costs.
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 from typing import TYPE_CHECKING
 
-from benchmarks.measure import seconds
+from benchmarks.measure import PATIENCE, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,6 +81,34 @@ class Peer:
     def held(self, jobs: int) -> int:
         """Return how many of so many jobs it is measured with."""
         return max(1, min(self.most, int(jobs * self.share)))
+
+
+class Gate:
+    """Holds jobs until all that should run at a time are running."""
+
+    def __init__(self, where: Path) -> None:
+        self._here, self._gate = where / "here", where / "gate"
+        for pipe in (self._here, self._gate):
+            os.mkfifo(pipe)
+        # Held open: a line that is written while nobody has it open would be lost with its writer.
+        self._held = os.open(self._gate, os.O_RDWR | os.O_CLOEXEC)
+        self.command = f"echo > {self._here}; read x < {self._gate}"
+
+    def wait_for(self, jobs: int) -> None:
+        """Wait until so many jobs stand at the gate."""
+        with self._here.open("r+b", buffering=0) as here:
+            for _ in range(jobs):
+                if not select.select([here], [], [], PATIENCE)[0]:
+                    raise TimeoutError("the first jobs did not start")
+                here.read(1)
+
+    def open(self, jobs: int) -> None:
+        """Let so many jobs end; each reads one line."""
+        os.write(self._held, b"\n" * jobs)
+
+    def close(self) -> None:
+        """Let go of the gate."""
+        os.close(self._held)
 
 
 def expect(name: str, ran: int, jobs: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.measure import PATIENCE, seconds, until
-from benchmarks.peers.base import Peer, expect
+from benchmarks.peers.base import Gate, Peer, expect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,16 +85,12 @@ class Gated(Peer):
         )
         return answer.stdout
 
-    def fill(self, where: Path, jobs: int) -> float:
+    def fill(self, where: Path, jobs: int, gate: Gate) -> float:
         """Hold the queue and enqueue so many; return the seconds of enqueueing."""
-        os.mkfifo(where / "gate")
-        self.call(where, *(self.enqueue_words(where, f"read x < {where}/gate") or ()))
+        self.call(where, *(self.enqueue_words(where, gate.command) or ()))
         words = self.enqueue_words(where, "true") or []
+        gate.wait_for(1)
         return seconds(["sh", "-c", REPEAT, "sh", str(jobs), *words], where, env=self.environment(where))
-
-    def open_gate(self, where: Path) -> None:
-        """Let the first job end."""
-        (where / "gate").write_text("\n", encoding="ascii")
 
 
 class TaskSpooler(Gated):
@@ -116,18 +113,19 @@ class TaskSpooler(Gated):
         return ["tsp", "sh", "-c", command]
 
     def drain(self, where: Path, jobs: int, slots: int) -> float:
-        try:
-            self.fill(where, jobs)
-            began = time.perf_counter()
-            self.call(where, "tsp", "-S", str(slots))
-            self.open_gate(where)
-            self.call(where, "tsp", "-w", str(jobs))
-            took = time.perf_counter() - began
-            until(lambda: "running" not in self.call(where, "tsp", "-l"))
-            ended = [line.split() for line in self.call(where, "tsp", "-l").splitlines()[1:]]
-            expect(self.name, sum(words[1] == "finished" and words[3] == "0" for words in ended) - 1, jobs)
-        finally:
-            self.leave(where)
+        with contextlib.closing(Gate(where)) as gate:
+            try:
+                self.fill(where, jobs, gate)
+                began = time.perf_counter()
+                self.call(where, "tsp", "-S", str(slots))
+                gate.open(1)
+                self.call(where, "tsp", "-w", str(jobs))
+                took = time.perf_counter() - began
+                until(lambda: "running" not in self.call(where, "tsp", "-l"))
+                ended = [line.split() for line in self.call(where, "tsp", "-l").splitlines()[1:]]
+            finally:
+                self.leave(where)
+        expect(self.name, sum(words[1] == "finished" and words[3] == "0" for words in ended) - 1, jobs)
         return took
 
     def prepare(self, where: Path) -> None:
@@ -137,12 +135,16 @@ class TaskSpooler(Gated):
         self.call(where, "tsp", "-K")
 
     def enqueue_many(self, where: Path, jobs: int) -> float:
-        try:
-            return self.fill(where, jobs)
-        finally:
-            self.open_gate(where)
-            self.call(where, "tsp", "-w", str(jobs))
-            self.leave(where)
+        with contextlib.closing(Gate(where)) as gate:
+            try:
+                return self.fill(where, jobs, gate)
+            finally:
+                self._empty(where, jobs, gate)
+
+    def _empty(self, where: Path, jobs: int, gate: Gate) -> None:
+        gate.open(1)
+        self.call(where, "tsp", "-w", str(jobs))
+        self.leave(where)
 
 
 class Nq(Gated):
@@ -174,18 +176,20 @@ class Nq(Gated):
     def drain(self, where: Path, jobs: int, slots: int) -> float:
         del slots
         self.prepare(where)
-        self.fill(where, jobs)
-        began = time.perf_counter()
-        self.open_gate(where)
-        self.call(where, "nq", "-w")
-        took = time.perf_counter() - began
+        with contextlib.closing(Gate(where)) as gate:
+            self.fill(where, jobs, gate)
+            began = time.perf_counter()
+            gate.open(1)
+            self.call(where, "nq", "-w")
+            took = time.perf_counter() - began
         logs = [file.read_text(encoding="utf-8") for file in (where / "nq").iterdir()]
         expect(self.name, sum("[exited with status 0.]" in log for log in logs) - 1, jobs)
         return took
 
     def enqueue_many(self, where: Path, jobs: int) -> float:
         self.prepare(where)
-        took = self.fill(where, jobs)
-        self.open_gate(where)
-        self.call(where, "nq", "-w")
+        with contextlib.closing(Gate(where)) as gate:
+            took = self.fill(where, jobs, gate)
+            gate.open(1)
+            self.call(where, "nq", "-w")
         return took

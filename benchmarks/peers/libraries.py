@@ -1,9 +1,9 @@
 """Peers that are Python libraries: each has a small program in `apps/` that all see the same way.
 
-    python apps/NAME_app.py ADDRESS reset | work | enqueue COMMAND | bulk JOBS | drain SLOTS JOBS
+    python apps/NAME_app.py ADDRESS reset | work | enqueue COMMAND… | bulk JOBS | drain SLOTS JOBS
 
-`drain` prints `done NUMBER` as soon as the last job has ended; the time until then counts, from the start
-of the process.
+`drain` prints `done NUMBER` as soon as the last job has ended. Workers of this kind are not started
+for every drain, so the clock does not count their start: a first job for each slot waits at a gate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measure import background, seconds
 from benchmarks.peers import servers
-from benchmarks.peers.base import Peer, expect
+from benchmarks.peers.base import Gate, Peer, expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,15 +69,25 @@ class Library(Peer):
         return seconds(self.words(where, "bulk", str(jobs)), where)
 
     def drain(self, where: Path, jobs: int, slots: int) -> float:
-        self.enqueue_many(where, jobs)
-        began = time.perf_counter()
-        with background(self.words(where, "drain", str(slots), str(jobs)), where, at_once=True) as process:
+        self.prepare(where)
+        drain = self.words(where, "drain", str(slots), str(jobs + slots))
+        with contextlib.closing(Gate(where)) as gate:
+            seconds(self.words(where, "enqueue", *[gate.command] * slots), where)
+            seconds(self.words(where, "bulk", str(jobs)), where)
+            ran, took = self._pass(gate, drain, where, slots)
+        expect(self.name, ran, jobs + slots)
+        return took
+
+    def _pass(self, gate: Gate, drain: list[str], where: Path, slots: int) -> tuple[int, float]:
+        """Return how many ran, and the seconds since the gate was opened."""
+        with background(drain, where, at_once=True) as process:
             assert process.stdout is not None
+            gate.wait_for(slots)
+            began = time.perf_counter()
+            gate.open(slots)
             # Some of them write log lines there as well.
             ran = next((line.split()[1] for line in process.stdout if line.startswith(b"done ")), b"0")
-            took = time.perf_counter() - began
-        expect(self.name, int(ran), jobs)
-        return took
+            return int(ran), time.perf_counter() - began
 
     @contextlib.contextmanager
     def worker(self, where: Path) -> Iterator[None]:
