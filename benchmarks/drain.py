@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measure import digits, in_turn, ratios, room, seconds, spread
 from benchmarks.ours import QUEUECTL, completed, write_lines
-from benchmarks.peers import OURS, PEERS, XARGS
+from benchmarks.peers import OPTIONAL, OURS, PEERS, XARGS
 from benchmarks.result import Result, Series, Table, ratio
 
 if TYPE_CHECKING:
@@ -51,7 +51,11 @@ def measure(scale: Scale) -> Result:
 
 def _drain(found: list[Peer], scale: Scale, slots: int) -> dict[str, list[float]]:
     able = [peer for peer in found if slots in peer.widths]
-    return in_turn({peer.name: partial(_once, peer, peer.held(scale.drained), slots) for peer in able}, scale.rounds)
+    return in_turn(
+        {peer.name: partial(_once, peer, peer.held(scale.drained), slots) for peer in able},
+        scale.rounds,
+        optional=OPTIONAL,
+    )
 
 
 def _once(peer: Peer, jobs: int, slots: int) -> float:

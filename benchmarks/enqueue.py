@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measure import digits, in_turn, room, seconds, spread
 from benchmarks.ours import QUEUECTL, make_store, write_lines
-from benchmarks.peers import PEERS
+from benchmarks.peers import OPTIONAL, PEERS
 from benchmarks.result import Result, Table, milliseconds, ratio
 
 if TYPE_CHECKING:
@@ -68,8 +68,10 @@ def measure(scale: Scale) -> Result:
         for peer in found:
             stack.enter_context(peer.running())
         found = [peer for peer in found if _one(peer)]
-        one = in_turn({peer.name: partial(_one, peer) for peer in found}, scale.starts)
-        many = in_turn({peer.name: partial(_many, peer, scale) for peer in found}, scale.rounds)
+        one = in_turn({peer.name: partial(_one, peer) for peer in found}, scale.starts, optional=OPTIONAL)
+        found = [peer for peer in found if peer.name in one]
+        many = in_turn({peer.name: partial(_many, peer, scale) for peer in found}, scale.rounds, optional=OPTIONAL)
+        found = [peer for peer in found if peer.name in many]
     rows = []
     for peer in found:
         rates = spread([_held(peer, scale) / took for took in many[peer.name]])

@@ -12,13 +12,14 @@ import select
 import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 #: After this many seconds a command that is measured counts as hung.
 PATIENCE = 900
@@ -48,12 +49,23 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def in_turn(candidates: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Run every candidate once a round, in the same order."""
+def in_turn(
+    candidates: Mapping[str, Callable[[], float]], rounds: int, *, optional: Container[str] = ()
+) -> dict[str, list[float]]:
+    """Run every candidate once a round, in the same order.
+
+    An optional one that fails is left out from then on, and a line says so.
+    """
     samples: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
-        for name, run in candidates.items():
-            samples[name].append(run())
+        for name in list(samples):
+            try:
+                samples[name].append(candidates[name]())
+            except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+                if name not in optional:
+                    raise
+                print(f"left out: {name}: {error}", file=sys.stderr, flush=True)
+                del samples[name]
     return samples
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.measure import PATIENCE, in_turn, room, spread
 from benchmarks.ours import ask
-from benchmarks.peers import OURS, PEERS
+from benchmarks.peers import OPTIONAL, OURS, PEERS
 from benchmarks.result import Result, Series, Table, absolute, milliseconds, ratio
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def measure_peers(scale: Scale) -> Result:
         samples = in_turn(
             {name: partial(_after_a_while, *them) for name, them in rooms.items()},
             scale.peers_wakes,
+            optional=OPTIONAL,
         )
     sums = {name: spread(times) for name, times in samples.items()}
     headings = ["", "median", "smallest", "largest"]

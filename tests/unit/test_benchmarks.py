@@ -127,3 +127,13 @@ def test_the_page_has_every_figure_and_every_peer() -> None:
     assert "| nq | 500 |" in page
     assert all(f"| {peer.name} |" in page for peer in PEERS)
     assert all(f"`nox -s bench -- {name}`" in page for name in BENCHMARKS)
+
+
+def test_a_peer_that_fails_is_left_out_but_we_are_not(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> float:
+        raise RuntimeError("ran 2 of 3 jobs")
+
+    assert in_turn({"nq": fail, "ours": lambda: 1.0}, 2, optional={"nq"}) == {"ours": [1, 1]}
+    assert capsys.readouterr().err == "left out: nq: ran 2 of 3 jobs\n"
+    with pytest.raises(RuntimeError):
+        in_turn({"ours": fail}, 1)
