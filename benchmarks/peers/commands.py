@@ -51,7 +51,7 @@ class Parallel(Peer):
     install = "apt-get install parallel"
     keeps = "no queue; a line a job in a log, not fsynced, from which it can resume"
     how = "`parallel --joblog`, commands from stdin"
-    share = 0.2
+    share = 0.1
 
     def version(self) -> str:
         line = first_line("parallel", "--version")
@@ -100,6 +100,7 @@ class TaskSpooler(Gated):
     install = "apt-get install task-spooler"
     keeps = "queue and results in memory, output in files; gone with its server; no retries"
     how = "jobs enqueued behind one that waits, then `tsp -S N`; from the opening to the end of the last"
+    share = 0.3
     most = 900  # it serves a thousand clients
 
     def version(self) -> str:

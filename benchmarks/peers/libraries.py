@@ -103,6 +103,7 @@ class Huey(Library):
     install = "pip install huey"
     keeps = "the queue, fsynced; a job that was taken is forgotten if its worker dies; no results or output asked for"
     how = "`SqliteHuey(fsync=True)`, one consumer with N threads; polls with its default delays"
+    share = 0.3
 
 
 class Rq(Library):
@@ -116,7 +117,7 @@ class Rq(Library):
         "Redis with `appendfsync always`; N `SimpleWorker` processes, which do not fork for each job (the command is a"
         " process anyway) and are RQ's fastest"
     )
-    share = 0.2
+    share = 0.1
     server = staticmethod(servers.redis_server)
     server_version = staticmethod(lambda: f"Redis {servers.redis_version()}" if servers.redis_version() else "")
 
@@ -129,7 +130,7 @@ class Celery(Library):
     install = "pip install celery redis, apt-get install redis-server"
     keeps = "jobs and results, every write fsynced; no output; retries if asked for; acknowledged late"
     how = "Redis with `appendfsync always`; one worker with N threads, `acks_late`, results in Redis"
-    share = 0.3
+    share = 0.1
     server = staticmethod(servers.redis_server)
     server_version = staticmethod(lambda: f"Redis {servers.redis_version()}" if servers.redis_version() else "")
 
@@ -142,7 +143,7 @@ class Procrastinate(Library):
     install = "pip install procrastinate 'psycopg[binary]', apt-get install postgresql"
     keeps = "jobs, results and events, every transaction fsynced; no output; retries if asked for"
     how = "PostgreSQL as it ships; one worker with `concurrency=N`, functions in threads"
-    share = 0.2
+    share = 0.1
     server = staticmethod(servers.postgres_server)
     server_version = staticmethod(
         lambda: f"PostgreSQL {servers.postgres_version()}" if servers.postgres_version() else ""
