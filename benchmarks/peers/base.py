@@ -11,7 +11,7 @@ import os
 import select
 from typing import TYPE_CHECKING
 
-from benchmarks.measure import PATIENCE, seconds
+from benchmarks.measure import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,7 +98,7 @@ class Gate:
         """Wait until so many jobs stand at the gate."""
         with self._here.open("r+b", buffering=0) as here:
             for _ in range(jobs):
-                if not select.select([here], [], [], PATIENCE)[0]:
+                if not select.select([here], [], [], 60)[0]:
                     raise TimeoutError("the first jobs did not start")
                 here.read(1)
 

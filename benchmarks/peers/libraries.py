@@ -142,7 +142,7 @@ class Procrastinate(Library):
     app = "procrastinate"
     install = "pip install procrastinate 'psycopg[binary]', apt-get install postgresql"
     keeps = "jobs, results and events, every transaction fsynced; no output; retries if asked for"
-    how = "PostgreSQL as it ships; one worker with `concurrency=N`, functions in threads"
+    how = "PostgreSQL as it ships; one worker with `concurrency=N`, asynchronous functions"
     share = 0.1
     server = staticmethod(servers.postgres_server)
     server_version = staticmethod(
