@@ -229,8 +229,8 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["build"])
 def bench(session: nox.Session) -> None:
-    """Measure the program, beside its peers where they are installed."""
-    _install_wheel(session)
+    """Measure the program against its goals and beside its peers; `-- --help` has the words."""
+    _install_wheel(session, *_group("bench"))
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 
