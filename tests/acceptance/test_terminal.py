@@ -383,9 +383,9 @@ def test_a_shell_can_put_the_worker_aside_and_back(shop: Shop, terminal: Desk) -
 
 @pytest.mark.skipif(which("bash") is None, reason="job control needs an interactive shell")
 def test_a_worker_in_the_background_leaves_the_screen_to_its_shell(shop: Shop, terminal: Desk) -> None:
+    jobs = [shop.enqueue("sleep 0.5") for _ in range(2)]  # before the worker could find that all is done
     window = terminal(command=["bash", "--norc", "--noprofile", "--noediting", "-i"])
     window.type(" ".join(START) + " --drain & wait\n")
-    jobs = [shop.enqueue("sleep 0.5") for _ in range(2)]
     for job in jobs:
         shop.becomes(job, "completed")
     window.type("exit\n")

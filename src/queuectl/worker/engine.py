@@ -27,6 +27,7 @@ from queuectl.worker.runs import Over, Runs, lines
 from queuectl.worker.signals import Signals
 from queuectl.worker.stopping import Stopping
 from queuectl.worker.teller import Teller, wall
+from queuectl.worker.wakeup import wake
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two rounds: the store's file, the other workers.
 ROUND = 1.0
+#: The same for a worker that is alone and idle; one that joins it calls it.
+ALONE = 5.0
 #: Seconds between two looks for work that nobody announced.
 POLL = 5.0
 #: Seconds until the next try after the store or the machine refused something.
@@ -248,9 +251,12 @@ class Engine:
             if self._called:
                 self.stopping.heed(self._repository.requests(self._id), clock, self._runs)
                 self._called = False
+                self._round_at = min(self._round_at, clock + ROUND)
             if clock >= self._round_at:
                 self._round_at = clock + ROUND
                 self._do_the_rounds(clock)
+                if not (self._rescue.has_company or self._runs.tasks or self._retention.is_behind):
+                    self._round_at = clock + ALONE
             self._tell.tick(clock, self._repository, self._runs.begun(), self.stopping.how)
         except PASSING as error:
             self._suffer(error)
@@ -301,6 +307,7 @@ class Engine:
         except BaseException:
             presence.close()
             raise
+        wake(directory)  # whoever thought to be alone
         self._presence, self._identity, self._record = presence, identity, record
         self._rescue = Rescue(self._repository, self._id, self._identity)
         self._runs = Runs(

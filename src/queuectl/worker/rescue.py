@@ -28,6 +28,7 @@ class Rescue:
         self._worker = worker
         self._identity = identity
         self._runs = repository.directory / "runs"
+        self.has_company = True  #: whether there was another worker, alive or dead, at the last look
 
     def find(self, *, everyone: bool, only_ended: bool, lease_seconds: float) -> Iterator[tuple[Lease, Record]]:
         """Take over the runs of dead workers; yield them with their run records.
@@ -70,6 +71,7 @@ class Rescue:
     def _dead_pipes(self) -> list[str]:
         directory = self._repository.directory
         names = [name for name in present_names(directory) if name != self._identity.presence]
+        self.has_company = bool(names)
         return [name for name in names if not is_present(directory, name)]
 
     def _is_gone(self, worker: Worker) -> bool:

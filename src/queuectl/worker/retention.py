@@ -41,6 +41,11 @@ class Retention:
         self._walks = {JobState.COMPLETED: (0, 0.0), JobState.CANCELLED: (0, 0.0), JobState.DEAD: (0, 0.0)}
         self._sweep_at = 0.0
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last call left something undone that it could have done with more time."""
+        return time.monotonic() >= self._sweep_at or any(after for after, _ in self._walks.values())
+
     def tend(self, clock: float, settings: Settings) -> None:
         """Delete the logs of removed jobs; if time is left, remove a few that have been kept long enough.
 
