@@ -133,6 +133,23 @@ def _path(repository: JobRepository, job: Job | str) -> list[JobState]:
 
 
 class TestEnqueue:
+    def test_what_became_of_very_many_is_told_in_their_order(self, repository: JobRepository) -> None:
+        names = [f"j{number}" for number in range(2_500)]
+        done = repository.enqueue((JobSpec("true", name, tags=("t", name[-1:])) for name in names), now=NOW)
+        assert [(job.id, job.how) for job in done] == [(name, "created") for name in names]
+        assert len(done) == 2_500
+        assert done[-1].id == done[2_499].id == "j2499"
+        assert [job.id for job in done[998:1_002]] == names[998:1_002]
+        assert len(list(repository.list(Filter(tags=("t", "7"))).jobs)) == 250
+        assert repository.counts(now=NOW).states[JobState.PENDING] == 2_500
+
+    def test_one_bad_job_among_very_many_leaves_nothing(self, repository: JobRepository) -> None:
+        specs = [JobSpec("true", f"j{number % 2_400}", tags=("t",)) for number in range(2_500)]
+        with pytest.raises(errors.JobExists, match="stands twice"):
+            repository.enqueue(specs, now=NOW)
+        assert not list(repository.list(Filter(tags=("t",))).jobs)
+        assert repository.counts(now=NOW).states[JobState.PENDING] == 0
+
     def test_a_job_comes_back_as_it_was_specified(self, repository: JobRepository) -> None:
         spec = JobSpec(
             "echo 'ü\n'",
@@ -148,7 +165,7 @@ class TestEnqueue:
             ("t1", "t2"),
             "key",
         )
-        assert repository.enqueue([spec], now=NOW) == [Enqueued("a", "created")]
+        assert list(repository.enqueue([spec], now=NOW)) == [Enqueued("a", "created")]
         job = repository.get("a")
         assert (
             JobSpec(*[getattr(job, {"run_at": "next_run_at"}.get(field, field)) for field in JobSpec._fields]) == spec

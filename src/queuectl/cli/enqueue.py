@@ -246,4 +246,5 @@ def _show(session: Session, jobs: Sequence[Enqueued]) -> None:
         for how in hows:
             output.write(f"{verbs[how]} {named([job.id for job in jobs if job.how == how])}.\n")
     else:
-        output.write("".join(output.safe(job.id) + "\n" for job in jobs))
+        for job in jobs:
+            output.write(output.safe(job.id) + "\n")

@@ -6,7 +6,9 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, overload
 
 from queuectl import errors
 from queuectl.config import settings_from
@@ -15,13 +17,14 @@ from queuectl.repository.base import Enqueued, IfExists
 from queuectl.repository.sqlite.connection import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from queuectl.config import Settings
     from queuectl.model import JobSpec
 
 _ALPHABET = b"0123456789abcdefghjkmnpqrstvwxyz"  #: Crockford's: nothing that looks like something else
 _LETTERS = bytes(_ALPHABET[byte & 31] for byte in range(256))
+_BLOCK = 1000  #: jobs inserted by one statement
 _LENGTH = 10  #: 50 random bits: one clash in ten thousand when 100,000 jobs join a million
 
 _INSERT = """
@@ -54,7 +57,7 @@ class Enqueueing(Connection):
 
 
 class _Rows:
-    """Turns specifications into rows one by one, and remembers the last one and the sums."""
+    """Turns specifications into rows one by one, and remembers the last one, the sums, and what comes after it."""
 
     def __init__(self, specs: Iterable[JobSpec], now: int, settings: Settings) -> None:
         self._specs = specs
@@ -104,16 +107,54 @@ def random_ids() -> Iterator[str]:
             yield block[start : start + _LENGTH]
 
 
-def _insert_all(db: sqlite3.Connection, rows: _Rows) -> list[Enqueued]:
+class _Created(Sequence[Enqueued]):
+    """What became of new jobs, in little more memory than their ids have letters: there may be a million."""
+
+    def __init__(self) -> None:
+        self._blocks: list[str] = []  # ids of so many jobs each, with NUL between, fewer in the last
+        self._number = 0
+
+    def add(self, ids: Sequence[str]) -> None:
+        self._blocks.append("\0".join(ids))
+        self._number += len(ids)
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __iter__(self) -> Iterator[Enqueued]:
+        for block in self._blocks:
+            for job_id in block.split("\0"):
+                yield Enqueued(job_id, "created")
+
+    @overload
+    def __getitem__(self, index: int) -> Enqueued: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Enqueued]: ...
+    def __getitem__(self, index: int | slice) -> Enqueued | Sequence[Enqueued]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(self._number))]
+        block, place = divmod(range(self._number)[index], _BLOCK)
+        return Enqueued(self._blocks[block].split("\0")[place], "created")
+
+
+def _insert_all(db: sqlite3.Connection, rows: _Rows) -> Sequence[Enqueued]:
     (before,) = db.execute("SELECT coalesce(max(seq), 0) FROM jobs").fetchone()
-    try:
-        db.executemany(_INSERT, rows)
-    except sqlite3.IntegrityError as error:
-        raise _clash(db, rows.last, before) from error
-    for job_id, tags in rows.tagged:
-        _tag(db, job_id, tags)
+    created = _Created()
+    some = iter(rows)
+    while True:
+        try:
+            db.executemany(_INSERT, islice(some, _BLOCK))
+        except sqlite3.IntegrityError as error:
+            raise _clash(db, rows.last, before) from error
+        if not rows.ids:
+            break
+        for job_id, tags in rows.tagged:
+            _tag(db, job_id, tags)
+        created.add(rows.ids)
+        rows.ids.clear()
+        rows.tagged.clear()
     _count(db, rows.counts)
-    return [Enqueued(job_id, "created") for job_id in rows.ids]
+    return created
 
 
 def _insert_or(db: sqlite3.Connection, row: tuple[Any, ...], if_exists: IfExists) -> Enqueued:
