@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from queuectl.model import Execution, Outcome
-from queuectl.worker.ahead import HOLD, SHORT, SPARE, Ahead
+from queuectl.worker.ahead import HOLD, LIMIT, SHORT, SPARE, Ahead
 
 
 def ran(seconds: float) -> Execution:
@@ -27,6 +27,16 @@ def test_nothing_is_claimed_ahead_before_some_runs_were_short() -> None:
 
 def test_a_worker_that_is_to_run_a_certain_number_claims_nothing_ahead() -> None:
     assert swift(slots=0).most == 0
+
+
+def test_the_longer_a_turn_takes_the_more_are_claimed_ahead_up_to_a_limit() -> None:
+    ahead = swift(slots=2)  # runs of 5 ms
+    for _ in range(30):
+        ahead.turned(0.021)
+    assert ahead.most == 2 + SPARE + 8
+    for _ in range(30):
+        ahead.turned(10.0)
+    assert ahead.most == 2 + SPARE + LIMIT
 
 
 def test_one_long_run_ends_it() -> None:

@@ -134,6 +134,7 @@ class Engine:
             wanted = self._prepared()
             if not wanted and not self._results:
                 return
+            began = time.monotonic()
             turn = self._repository.turn(
                 [settlement for _, settlement in self._results],
                 worker=self._id,
@@ -143,6 +144,7 @@ class Engine:
                 lease_seconds=self._judge.settings.lease,
             )
             self._trouble = ""
+            self._ahead.turned(time.monotonic() - began)
             self._take_in(turn)
             if turn.refused or not turn.is_registered:
                 self._rejoin()

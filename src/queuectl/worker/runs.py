@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl.model import Execution, Outcome
 from queuectl.worker import process
-from queuectl.worker.ahead import SPARE
+from queuectl.worker.ahead import LIMIT, SPARE
 from queuectl.worker.launch import Launch
 from queuectl.worker.task import Adopted, Stop, Task
 
@@ -29,7 +29,7 @@ def lines(slots: int) -> int:
 
     A line is used again only when what it tells is settled, and until then another run may have begun.
     """
-    return 2 * (slots + SPARE + slots)
+    return 2 * (slots + slots + SPARE + LIMIT)
 
 
 class Over(NamedTuple):
