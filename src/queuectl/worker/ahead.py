@@ -72,3 +72,11 @@ class Ahead:
         """Claim nothing ahead until runs are short again."""
         self._average = 1.0
         self._moved_at = clock
+
+
+def lines(slots: int) -> int:
+    """Return how many lines the run record of a worker has.
+
+    A line is used again only when what it tells is settled, and until then another run may have begun.
+    """
+    return 2 * (slots + slots + SPARE + LIMIT)

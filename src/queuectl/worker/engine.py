@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from queuectl import errors
 from queuectl.model import Retry
-from queuectl.worker.ahead import Ahead
+from queuectl.worker.ahead import Ahead, lines
 from queuectl.worker.events import EventKind
 from queuectl.worker.judge import Judge
 from queuectl.worker.presence import Presence, identify
@@ -23,7 +23,7 @@ from queuectl.worker.process import become_subreaper
 from queuectl.worker.record import Record
 from queuectl.worker.rescue import Rescue
 from queuectl.worker.retention import Retention
-from queuectl.worker.runs import Over, Runs, lines
+from queuectl.worker.runs import Over, Runs
 from queuectl.worker.signals import Signals
 from queuectl.worker.stopping import Stopping
 from queuectl.worker.teller import Teller, wall
@@ -212,6 +212,7 @@ class Engine:
 
     def _wait(self) -> None:
         """Sleep until something happens or is due, and take note of it."""
+        self._runs.arm()
         for descriptor, _ in self._poll.poll(self._patience() * 1000):
             if descriptor == self._signals.descriptor:
                 self._signals.drain()
@@ -231,7 +232,7 @@ class Engine:
             moments.append(tick)
         if self._next_due is not None:
             moments.append(clock + (self._next_due - wall()) / 1000)
-        if self._runs.waiting():
+        if self._runs.surplus():
             moments.append(self._ahead.due)
         if self._results or self._wanted():
             moments.append(self._refused_until)
@@ -243,8 +244,10 @@ class Engine:
         self.stopping.answer_signals(clock, self._runs)
         self._runs.enforce(clock)
         self._runs.look(clock)
-        if self._runs.waiting() and (self.stopping.has_begun or clock >= self._ahead.due):
-            self._runs.drop_waiting()
+        waiting = self._runs.waiting() if self.stopping.has_begun else self._runs.surplus()
+        if waiting and (self.stopping.has_begun or clock >= self._ahead.due):
+            for task in waiting:
+                task.drop()
             self._ahead.give_up(clock)
         if self._next_due is not None and wall() >= self._next_due:
             self._next_due = None
@@ -258,7 +261,7 @@ class Engine:
                 self._round_at = clock + ROUND
                 self._do_the_rounds(clock)
                 if not (self._rescue.has_company or self._runs.tasks or self._retention.is_behind):
-                    self._round_at = clock + ALONE
+                    self._round_at = min(clock + ALONE, self._renew_at)
             self._tell.tick(clock, self._repository, self._runs.begun(), self.stopping.how)
         except PASSING as error:
             self._suffer(error)
@@ -270,6 +273,7 @@ class Engine:
         if self._runs.shim_was_lost:
             self._runs.shim_was_lost = False
             self._refused_until = time.monotonic() + AGAIN  # not over and over
+            self._ahead.give_up(time.monotonic())
             self._tell.say(EventKind.WARNING, message="the shim was killed; the worker follows its commands itself")
         begun = self._runs.take_begun()
         if begun:

@@ -95,7 +95,9 @@ class Shim:
                 raise
             finally:
                 os.close(nothing)
+        here.settimeout(0.0)
         self._socket = here
+        self._unsent = bytearray()
         self._unread = b""
 
     def fileno(self) -> int:
@@ -108,13 +110,22 @@ class Shim:
         for message in messages:
             packed = marshal.dumps(message)  # type: ignore[arg-type]
             data += len(packed).to_bytes(shim.HEAD, "little") + packed
+        self._unsent += data
+        self.flush()
+
+    def flush(self) -> bool:
+        """Send what waits to be sent; say whether some is left. A shim that does not listen keeps nobody waiting."""
         with contextlib.suppress(OSError):
-            self._socket.sendall(data)
+            while self._unsent:
+                del self._unsent[: self._socket.send(self._unsent)]
+        return bool(self._unsent)
 
     def news(self) -> list[News] | None:
         """Return what has happened since the last call, or None if the shim is gone."""
         try:
             data = self._socket.recv(1 << 16)
+        except BlockingIOError:
+            return []
         except OSError:
             data = b""
         if not data:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl.model import Execution, Outcome
 from queuectl.worker import process
-from queuectl.worker.ahead import LIMIT, SPARE
+from queuectl.worker.ahead import lines
 from queuectl.worker.launch import Launch
 from queuectl.worker.task import Adopted, Stop, Task
 
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 
 #: Seconds between TERM and KILL.
 GRACE = 5.0
-
-
-def lines(slots: int) -> int:
-    """Return how many lines the run record of a worker has.
-
-    A line is used again only when what it tells is settled, and until then another run may have begun.
-    """
-    return 2 * (slots + slots + SPARE + LIMIT)
 
 
 class Over(NamedTuple):
@@ -78,6 +70,11 @@ class Runs:
     def waiting(self) -> list[Task]:
         """Return those that wait in the shim for a slot."""
         return [task for task in self.tasks.values() if task.began is None]
+
+    def surplus(self) -> list[Task]:
+        """Return those of them for which no slot is free; the others the shim has only not got to yet."""
+        waiting = self.waiting()
+        return waiting[max(0, self._slots - (len(self.tasks) - len(waiting))) :]
 
     def take_begun(self) -> list[Task]:
         """Return the runs that have begun since the last call; they may be over by now."""
@@ -141,6 +138,11 @@ class Runs:
                 self._end(task, execution, passing=True)
         if starts and self._shim is not None:
             self._shim.send([self._most(), *starts])
+
+    def arm(self) -> None:
+        """Wait for room on the way to the shim as well, if it was full."""
+        if self._shim is not None:
+            self._poll.register(self._shim.fileno(), select.POLLIN | (select.POLLOUT if self._shim.flush() else 0))
 
     def balance(self) -> None:
         """Tell the shim how many may go on, now that adopted ones have come or gone."""
@@ -258,11 +260,6 @@ class Runs:
             if task.lease.token == token and (task.stop is None or task.stop.cause != "cancel"):
                 task.stop = None  # this reason comes before any other
                 self.stop(task, "cancel", grace)
-
-    def drop_waiting(self) -> None:
-        """Have everything given back that has not begun."""
-        for task in self.waiting():
-            task.drop()
 
     def stop_all(self, grace: float) -> None:
         """Stop every run because the worker stops."""

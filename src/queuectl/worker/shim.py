@@ -152,6 +152,7 @@ class Shim:
                 case "most", number:
                     self.most = number
                 case _:
+                    self.start_next()  # what has a slot does not wait
                     self.stop(*message[1:])
         self.unread = data
 
@@ -269,7 +270,7 @@ class Shim:
 
     def lingers(self) -> bool:
         """Say whether what has happened can wait for more to happen: no slot becomes idle by it."""
-        return len(self.waiting) > self.most and time.monotonic() < self.report_at
+        return bool(self.running) and len(self.waiting) > self.most and time.monotonic() < self.report_at
 
     def report(self) -> None:
         """Tell the worker what happened, as far as it listens.

@@ -41,6 +41,7 @@ class Task:
         self.started_at = lease.job.started_at or 0
         self.began: float | None = None  #: by the monotonic clock; None: it waits in the shim
         self._shim = shim
+        self._is_dropped = False
 
     def signal(self, number: int) -> None:
         """Signal the command's group; the shim knows whether it is still there."""
@@ -48,7 +49,9 @@ class Task:
 
     def drop(self) -> None:
         """Have it given back if it has not begun; it is over then."""
-        self._shim.send([("drop", self.slot, self.run)])
+        if not self._is_dropped:
+            self._is_dropped = True
+            self._shim.send([("drop", self.slot, self.run)])
 
     def times_out_at(self) -> float | None:
         """Return the end of its time by the monotonic clock, if it has one."""
@@ -129,6 +132,8 @@ class Adopted(Task):
             return None
         # The shim may have got to it between our two looks, and died since.
         if self.record.exists() and self.record.run(self.run) is None:
+            if self.is_abandoned:  # a worker that lives has lost its shim, perhaps to another job
+                return _over(Outcome.RETURNED, "its shim was killed before the command was started")
             return _over(Outcome.NEVER_STARTED, "its worker died before the command was started")
         if self.record.exists():
             return self._find_out()

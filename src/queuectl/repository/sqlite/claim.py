@@ -111,7 +111,9 @@ class Claiming(Connection):
         mine = f"AND queue IN ({marks(queues)})" if queues else ""
         with self._reading() as db:
             (due,) = db.execute(
-                "SELECT min(next_run_at) FROM jobs INDEXED BY jobs_due WHERE state = 'pending' AND delayed = 1"
+                "SELECT min(next_run_at) FROM jobs INDEXED BY jobs_due"
+                " WHERE state = 'pending' AND delayed = 1 AND next_run_at > ?",
+                (now,),
             ).fetchone()
             retry = _next_retry(db, queues)
             (ready,) = db.execute(

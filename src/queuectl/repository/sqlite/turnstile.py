@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Turnstile:
     def __exit__(self, *_: object) -> None:
         """Let the next one through."""
         if self._file >= 0:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            with suppress(OSError):
+                fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Leave the queue for good. Idempotent."""
@@ -68,16 +70,19 @@ class Turnstile:
             before = signal.signal(signal.SIGALRM, self._give_up)
         except ValueError:  # not the main thread
             return
+        blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
         self._is_waiting = True
         timer = signal.setitimer(signal.ITIMER_REAL, 0.0)
         try:
-            signal.setitimer(signal.ITIMER_REAL, self.patience)
+            # Again and again: the first alarm may come just before the wait.
+            signal.setitimer(signal.ITIMER_REAL, max(self.patience, 0.001), 0.05)
             fcntl.flock(self._file, fcntl.LOCK_EX)
         except (TimeoutError, OSError):
             pass  # if it was ours at that very moment, __exit__ gives it back all the same
         finally:
             self._is_waiting = False
             signal.setitimer(signal.ITIMER_REAL, *timer)
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             signal.signal(signal.SIGALRM, before)
 
     def _give_up(self, _number: int, _frame: FrameType | None) -> None:
