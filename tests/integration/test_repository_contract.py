@@ -902,6 +902,12 @@ class TestRescue:
 
 
 class TestOutlook:
+    def test_what_is_due_in_another_queue_is_nothing_to_wait_for(self, repository: JobRepository) -> None:
+        repository.enqueue([JobSpec("true", "a", run_at=NOW + 1, queue="x")], now=NOW)
+        assert repository.outlook(["y"], now=NOW).next_due == NOW + 1
+        outlook = repository.outlook(["y"], now=NOW + 1)
+        assert (outlook.ready, outlook.next_due) == (False, None)
+
     def test_an_empty_store_promises_nothing(self, repository: JobRepository) -> None:
         assert repository.outlook(now=NOW) == (False, None, None)
 

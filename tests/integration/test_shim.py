@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,6 +98,29 @@ def test_what_waits_is_dropped_and_never_runs(keeper: Keeper, how: tuple[str, in
     (keeper.home / "gate").write_text("go\n")
     keeper.hears(("a", None), ("b", Outcome.RETURNED), ("a", Outcome.EXITED))
     assert not (keeper.home / "ran").exists()
+
+
+def test_what_has_a_slot_is_not_dropped_though_the_shim_had_not_come_to_it(keeper: Keeper) -> None:
+    start = process.Start(0, "a", "true", str(keeper.home), {}, keeper.home / "a.log", 1000)
+    keeper.shim.send([("most", 1), start.message(), ("drop", 0, "a")])  # read at once
+    keeper.hears(("a", None), ("a", Outcome.EXITED))
+
+
+def test_a_stopped_shim_keeps_nobody_waiting(keeper: Keeper) -> None:
+    keeper.most(1)
+    keeper.run("a", "true")
+    keeper.hears(("a", None), ("a", Outcome.EXITED))
+    process.signal_group(keeper.shim.pid, signal.SIGSTOP)
+    for _ in range(20_000):
+        keeper.shim.send([("drop", 1, "b")])
+    assert keeper.shim.flush()
+    process.signal_group(keeper.shim.pid, signal.SIGCONT)
+    while keeper.shim.flush():
+        pass
+    keeper.run("c", "true")
+    while keeper.shim.flush():
+        pass
+    keeper.hears(("a", None), ("a", Outcome.EXITED), ("c", None), ("c", Outcome.EXITED))
 
 
 def test_what_has_begun_is_not_dropped(keeper: Keeper) -> None:
