@@ -118,6 +118,7 @@ class Connection:
         longest wait near the shortest.
         """
         deadline: float | None = None
+        self._end("ROLLBACK")  # one whose own end was interrupted
         while True:
             try:
                 for statement in statements:
