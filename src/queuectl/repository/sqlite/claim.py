@@ -58,28 +58,28 @@ _NEXT_RETRY = """
 """
 
 _UNWANTED = "SELECT 1 FROM jobs WHERE seq = ? AND state = 'processing' AND cancel_grace IS NOT NULL"
-_HELD = "WHERE seq = ?1 AND state = 'processing' AND lease_token = ?2"
+_HELD = "WHERE seq = ? AND state = 'processing' AND lease_token = ?"
 _LET_GO = "worker_id = NULL, lease_token = NULL, lease_expires_at = NULL, record = NULL, cancel_grace = NULL"
-#: Values of an end, in their order: see `_ending`. Numbers, for they are bound faster than names.
+#: Values of an end, in the order of `_ending`; by place, for they are bound faster so than by name.
 _ENDED = """
-    updated_at = ?3, started_at = coalesce(?4, started_at), finished_at = ?3, duration_seconds = ?5, exit_code = ?6,
-    error = ?7, reason = ?8, returned = 0
+    updated_at = ?, started_at = coalesce(?, started_at), finished_at = ?, duration_seconds = ?, exit_code = ?,
+    error = ?, reason = ?, returned = 0
 """
 
 _COMPLETE = f"UPDATE jobs SET state = 'completed', next_run_at = NULL, {_ENDED}, {_LET_GO} {_HELD}"
 _CANCEL = f"""
-    UPDATE jobs SET state = 'cancelled', next_run_at = NULL, attempts = max(0, attempts - ?9), {_ENDED}, {_LET_GO}
+    UPDATE jobs SET state = 'cancelled', next_run_at = NULL, {_ENDED}, attempts = max(0, attempts - ?), {_LET_GO}
     {_HELD}
 """
 _FAIL = f"UPDATE jobs SET state = 'failed', {_ENDED}, {_LET_GO} {_HELD}"
 _RETRY = """
-    UPDATE jobs SET state = 'pending', delayed = 1, next_run_at = ?2, finished_at = NULL, reason = ?3
-    WHERE seq = ?1 AND state = 'failed'
+    UPDATE jobs SET state = 'pending', delayed = 1, next_run_at = ?, finished_at = NULL, reason = ?
+    WHERE seq = ? AND state = 'failed'
 """
-_BURY = "UPDATE jobs SET state = 'dead', next_run_at = NULL, reason = ?2 WHERE seq = ?1 AND state = 'failed'"
+_BURY = "UPDATE jobs SET state = 'dead', next_run_at = NULL, reason = ? WHERE seq = ? AND state = 'failed'"
 _RETURN = f"""
-    UPDATE jobs SET state = 'pending', delayed = 0, attempts = max(0, attempts - 1), next_run_at = ?3,
-        updated_at = ?3, started_at = NULL, reason = ?4, returned = returned + ?5, {_LET_GO} {_HELD}
+    UPDATE jobs SET state = 'pending', delayed = 0, attempts = max(0, attempts - 1), next_run_at = ?,
+        updated_at = ?, started_at = NULL, reason = ?, returned = returned + ?, {_LET_GO} {_HELD}
 """
 
 
@@ -173,7 +173,7 @@ def _settle(db: sqlite3.Connection, settlement: base.Settlement) -> bool:
     seq, token, execution, verdict = settlement
     held = (seq, token)
     if isinstance(verdict, Complete):
-        return db.execute(_COMPLETE, (*held, *_ending(execution), None)).rowcount > 0
+        return db.execute(_COMPLETE, (*_ending(execution), None, *held)).rowcount > 0
     error, is_returned = execution.error, isinstance(verdict, Return)
     if isinstance(verdict, (Retry, Return)) and db.execute(_UNWANTED, (seq,)).fetchone():
         if is_returned:  # it never ran
@@ -181,20 +181,21 @@ def _settle(db: sqlite3.Connection, settlement: base.Settlement) -> bool:
         verdict = Cancel("cancelled")  # asked for while the run was ending
     match verdict:
         case Cancel():
-            values = (*held, *_ending(execution._replace(error=error)), verdict.reason, is_returned)
+            values = (*_ending(execution._replace(error=error)), verdict.reason, is_returned, *held)
             return db.execute(_CANCEL, values).rowcount > 0
         case Return():
             never_started = execution.outcome is Outcome.NEVER_STARTED
-            return db.execute(_RETURN, (*held, execution.finished_at, error, never_started)).rowcount > 0
-    if not db.execute(_FAIL, (*held, *_ending(execution), error)).rowcount:
+            now = execution.finished_at
+            return db.execute(_RETURN, (now, now, error, never_started, *held)).rowcount > 0
+    if not db.execute(_FAIL, (*_ending(execution), error, *held)).rowcount:
         return False
     if isinstance(verdict, Retry):
-        db.execute(_RETRY, (seq, verdict.next_run_at, verdict.reason))
+        db.execute(_RETRY, (verdict.next_run_at, verdict.reason, seq))
     else:
-        db.execute(_BURY, (seq, verdict.reason))
+        db.execute(_BURY, (verdict.reason, seq))
     return True
 
 
 def _ending(execution: Execution) -> tuple[Any, ...]:
     _, exit_code, error, started_at, finished_at, duration_seconds = execution
-    return finished_at, started_at, duration_seconds, exit_code, error
+    return finished_at, started_at, finished_at, duration_seconds, exit_code, error
