@@ -1,9 +1,8 @@
 """How long a job waits for an idle worker.
 
 Measured: from the start of the `enqueue` process to the first action of its command, which writes
-to a pipe that the benchmark reads; to the end of the `enqueue` process; and, by the store's own
-instants (exact to a millisecond, the first of them taken before the commit), from accepted to
-started.
+to a pipe that the benchmark reads; to the end of the `enqueue` process; and, enqueued by the
+benchmark's own process, from the return of the commit to that first action.
 Not measured: a worker that is busy; one that starts. Who polls is quicker soon after a job: between
 two jobs lie half a second to a second here.
 """
@@ -16,16 +15,18 @@ import random
 import selectors
 import subprocess
 import time
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.measure import PATIENCE, in_turn, room, spread
-from benchmarks.ours import ask
 from benchmarks.peers import OPTIONAL, OURS, PEERS
 from benchmarks.result import Result, Series, Table, absolute, milliseconds, ratio
+from queuectl.model import JobSpec
+from queuectl.repository import open_repository
+from queuectl.worker.wakeup import wake as call
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from benchmarks.peers.base import Peer
@@ -49,9 +50,9 @@ def measure(scale: Scale) -> Result:
             for _ in range(scale.wakes):
                 time.sleep(0.02)
                 wakes.append(wake(OURS, where))
-            waits = [_waited(job) for job in ask(where, "list", "--limit", str(scale.wakes))]
+            waits = _from_the_commit(where, scale.wakes)
     running, ended = ([getattr(one, name) for one in wakes] for name in Wake._fields)
-    what = f"accepted to running, idle worker, {scale.wakes} jobs"
+    what = f"committed to running, idle worker, {scale.wakes} jobs"
     return Result(
         [
             ratio("wake", "`enqueue` started to job running, idle worker", running, "to `enqueue` ended", ended),
@@ -59,6 +60,21 @@ def measure(scale: Scale) -> Result:
             absolute("wake-worst", f"{what}: worst", [max(waits)], "ms"),
         ]
     )
+
+
+def _from_the_commit(where: Path, number: int) -> list[float]:
+    """Return the milliseconds from each commit to the first action of the job's command."""
+    waits = []
+    with contextlib.closing(open_repository(str(where / "queue.db"))) as repository:
+        for _ in range(number):
+            time.sleep(0.02)
+            with _speaking(where) as (pipe, descriptor):
+                repository.enqueue([JobSpec(f"echo > {pipe}", cwd=str(where))], now=time.time_ns() // 1_000_000)
+                committed = time.perf_counter()
+                call(repository.directory_name)
+                os.read(descriptor, 1)
+                waits.append((time.perf_counter() - committed) * 1000)
+    return waits
 
 
 def measure_peers(scale: Scale) -> Result:
@@ -101,21 +117,29 @@ def _after_a_while(peer: Peer, where: Path) -> float:
 
 def wake(peer: Peer, where: Path) -> Wake:
     """Enqueue one job that says when it runs."""
+    with _speaking(where) as (pipe, descriptor):
+        words = peer.enqueue_words(where, f"echo > {pipe}")
+        assert words is not None
+        environment = {**os.environ, **peer.environment(where)}
+        began = time.perf_counter()
+        nowhere = subprocess.DEVNULL
+        with subprocess.Popen(words, cwd=where, env=environment, stdout=nowhere, stderr=nowhere) as process:
+            ended, running = _watch(process, descriptor, began)
+    return Wake(running, ended)
+
+
+@contextlib.contextmanager
+def _speaking(where: Path) -> Iterator[tuple[Path, int]]:
+    """Yield a pipe into which a job says that it runs, and a descriptor to read that from."""
     pipe = where / "running"
     if not pipe.exists():
         os.mkfifo(pipe)
         pipe.chmod(0o666)
-    words = peer.enqueue_words(where, f"echo > {pipe}")
-    assert words is not None
-    descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    os.set_blocking(descriptor, True)
-    environment = {**os.environ, **peer.environment(where)}
-    began = time.perf_counter()
-    nowhere = subprocess.DEVNULL
-    with subprocess.Popen(words, cwd=where, env=environment, stdout=nowhere, stderr=nowhere) as process:
-        ended, running = _watch(process, descriptor, began)
-    os.close(descriptor)
-    return Wake(running, ended)
+    descriptor = os.open(pipe, os.O_RDWR)  # for writing too: a pipe without a writer would be at its end
+    try:
+        yield pipe, descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _watch(process: subprocess.Popen[bytes], descriptor: int, began: float) -> tuple[float, float]:
@@ -134,9 +158,3 @@ def _watch(process: subprocess.Popen[bytes], descriptor: int, began: float) -> t
                 selector.unregister(key.fileobj)
         os.close(ending)
     return found["ended"], found["running"]
-
-
-def _waited(job: dict[str, str]) -> int:
-    """Return the milliseconds from accepted to started, by the store's instants."""
-    created, started = (datetime.fromisoformat(job[name]).timestamp() for name in ("created_at", "started_at"))
-    return round((started - created) * 1000)
