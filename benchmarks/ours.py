@@ -37,8 +37,8 @@ _FINISHED = (
     " SELECT 'done-' || i, 'true', 'completed', 'default', 0, 1, 3, 1, 1, 1, 1, 1, 0.001, 0 FROM n"
 )
 _TRANSITIONS = (
-    "INSERT INTO history (job, step, at, state, attempt, run, exit_code)"
-    " SELECT seq, step, 1, reached, 1, 1, code FROM jobs,"
+    "INSERT INTO history (job, at, state, attempt, run, since, exit_code)"
+    " SELECT seq, 1, reached, 1, 1, 1, code FROM jobs,"
     " (SELECT 1 AS step, 'processing' AS reached, NULL AS code UNION ALL SELECT 2, 'completed', 0)"
     " WHERE state = 'completed' ORDER BY seq, step"
 )

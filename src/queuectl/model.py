@@ -53,6 +53,23 @@ _SIGNAL_BASE = 128
 NO_ENV: Mapping[str, str] = {}
 
 
+class Policy(NamedTuple):
+    """What one job asks for beyond the store's settings; an empty field asks for nothing.
+
+    An ending is an exit code as text (`"75"`), the name of a signal (`"SIGKILL"`), `"timeout"` or `"lost"`.
+    """
+
+    success_codes: tuple[int, ...] = ()  #: exit codes that count as success instead of 0
+    retry_on: tuple[str, ...] = ()  #: the only endings after which it is tried again
+    give_up_on: tuple[str, ...] = ()  #: endings after which it is dead at once
+    backoff_max: float | None = None  #: the longest wait before a retry, in seconds
+    backoff_jitter: float | None = None  #: the share of a wait that chance may take away, 0.0 to 1.0
+    retry_for: float | None = None  #: no retry starts later than this many seconds after the first attempt
+
+
+NO_POLICY = Policy()
+
+
 class JobSpec(NamedTuple):
     """What a user asks for. None: made up, or taken from the settings."""
 
@@ -68,6 +85,7 @@ class JobSpec(NamedTuple):
     env: Mapping[str, str] = NO_ENV
     tags: tuple[str, ...] = ()
     unique_key: str | None = None
+    policy: Policy = NO_POLICY
 
 
 class Job(NamedTuple):
@@ -97,6 +115,9 @@ class Job(NamedTuple):
     timeout: float | None
     unique_key: str | None
     runs: int = 0  #: how often it was claimed in its whole life; names the log of its last run
+    policy: Policy = NO_POLICY
+    retry_until: int | None = None  #: no retry starts later; set by the first claim if the policy has `retry_for`
+    signature: str | None = None  #: of a dead job: what it died of, numbers and paths folded
 
 
 class Transition(NamedTuple):
@@ -109,6 +130,7 @@ class Transition(NamedTuple):
     worker: str | None
     reason: str | None
     exit_code: int | None
+    since: int | None = None  #: of a claim: when the job became ready; of an end: when its command started
 
 
 class Outcome(StrEnum):
@@ -161,6 +183,7 @@ class Bury(NamedTuple):
     """The attempt failed and was the last: into the Dead Letter Queue."""
 
     reason: str
+    signature: str = ""  #: what it died of, numbers and paths folded; empty: the reason as it is
     state: Literal[JobState.DEAD] = JobState.DEAD
 
 

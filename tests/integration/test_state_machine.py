@@ -374,13 +374,12 @@ class QueueMachine(RuleBasedStateMachine):
     def a_state_is_the_fold_of_its_history_by_allowed_steps(self) -> None:
         for job in self.jobs.values():
             steps = self.outside.execute(
-                "SELECT step, state, attempt FROM history WHERE job = ? ORDER BY step", (job.seq,)
+                "SELECT id, state, attempt FROM history WHERE job = ? ORDER BY id", (job.seq,)
             ).fetchall()
             path = [JobState.PENDING, *(JobState(state) for _, state, _ in steps)]
             assert path == job.path
             assert path[-1] is job.state
             assert set(pairwise(path)) <= TRANSITIONS
-            assert [step for step, _, _ in steps] == list(range(1, len(steps) + 1))
             assert all(attempt >= 0 for _, _, attempt in steps)
 
     @invariant()

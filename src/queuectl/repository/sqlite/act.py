@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 _RETRY = """
     UPDATE jobs SET state = 'pending', delayed = 0, attempts = 0, next_run_at = ?, updated_at = ?,
         started_at = NULL, finished_at = NULL, duration_seconds = NULL, exit_code = NULL, error = NULL,
-        reason = 'retried from the Dead Letter Queue', returned = 0
+        reason = 'retried from the Dead Letter Queue', returned = 0, retry_until = NULL, signature = NULL
     WHERE place = 'dead'
 """
 
 
 _CANCEL = """
     UPDATE jobs SET state = 'cancelled', delayed = 0, next_run_at = NULL, updated_at = ?, finished_at = ?,
-        reason = 'cancelled'
+        reason = 'cancelled', signature = NULL
     WHERE seq = ?
 """
 

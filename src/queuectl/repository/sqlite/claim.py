@@ -35,7 +35,9 @@ _CLAIM = f"""
         started_at = :now, finished_at = NULL, duration_seconds = NULL, exit_code = NULL, reason = 'claimed',
         worker_id = :worker, worker = (SELECT name FROM workers WHERE id = :worker),
         record = (SELECT presence FROM workers WHERE id = :worker),
-        lease_token = lower(hex(randomblob(16))), lease_expires_at = :expires, cancel_grace = NULL
+        lease_token = lower(hex(randomblob(16))), lease_expires_at = :expires, cancel_grace = NULL,
+        retry_until = CASE WHEN policy IS NOT NULL
+            THEN coalesce(retry_until, :now + CAST(json_extract(policy, '$.retry_for') * 1000 AS INTEGER)) END
     WHERE seq IN ({{source}})
     RETURNING {COLUMNS}, lease_token, runs, record, returned
 """
@@ -76,7 +78,9 @@ _RETRY = """
     UPDATE jobs SET state = 'pending', delayed = 1, next_run_at = ?, finished_at = NULL, reason = ?
     WHERE seq = ? AND state = 'failed'
 """
-_BURY = "UPDATE jobs SET state = 'dead', next_run_at = NULL, reason = ? WHERE seq = ? AND state = 'failed'"
+_BURY = (
+    "UPDATE jobs SET state = 'dead', next_run_at = NULL, reason = ?, signature = ? WHERE seq = ? AND state = 'failed'"
+)
 _RETURN = f"""
     UPDATE jobs SET state = 'pending', delayed = 0, attempts = max(0, attempts - 1), next_run_at = ?,
         updated_at = ?, started_at = NULL, reason = ?, returned = returned + ?, {_LET_GO} {_HELD}
@@ -192,7 +196,7 @@ def _settle(db: sqlite3.Connection, settlement: base.Settlement) -> bool:
     if isinstance(verdict, Retry):
         db.execute(_RETRY, (verdict.next_run_at, verdict.reason, seq))
     else:
-        db.execute(_BURY, (verdict.reason, seq))
+        db.execute(_BURY, (verdict.reason, verdict.signature or verdict.reason, seq))
     return True
 
 

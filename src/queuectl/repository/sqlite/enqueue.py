@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 from queuectl import errors
 from queuectl.config import settings_from
-from queuectl.model import JobState
+from queuectl.model import NO_POLICY, JobState
 from queuectl.repository.base import Enqueued, IfExists
 from queuectl.repository.sqlite.connection import Connection
+from queuectl.repository.sqlite.rows import policy_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,15 +30,15 @@ _LENGTH = 10  #: 50 random bits: one clash in ten thousand when 100,000 jobs joi
 
 _INSERT = """
     INSERT INTO jobs (id, command, queue, priority, max_retries, backoff_base, created_at, updated_at, next_run_at,
-        delayed, cwd, env, tags, timeout, unique_key)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        delayed, cwd, env, tags, timeout, unique_key, policy)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 _REPLACE = """
     UPDATE jobs SET command = ?, queue = ?, priority = ?, max_retries = ?, backoff_base = ?, updated_at = ?,
-        next_run_at = ?, delayed = ?, cwd = ?, env = ?, tags = ?, timeout = ?, unique_key = ?, state = 'pending',
-        attempts = 0, started_at = NULL, finished_at = NULL, duration_seconds = NULL, exit_code = NULL, error = NULL,
-        reason = 'replaced', returned = 0
+        next_run_at = ?, delayed = ?, cwd = ?, env = ?, tags = ?, timeout = ?, unique_key = ?, policy = ?,
+        state = 'pending', attempts = 0, started_at = NULL, finished_at = NULL, duration_seconds = NULL,
+        exit_code = NULL, error = NULL, reason = 'replaced', returned = 0, retry_until = NULL, signature = NULL
     WHERE seq = ? AND state <> 'processing'
 """
 
@@ -95,6 +96,7 @@ class _Rows:
                 json.dumps(spec.tags, ensure_ascii=False) if spec.tags else None,
                 settings.timeout if spec.timeout is None else spec.timeout,
                 spec.unique_key,
+                None if spec.policy is NO_POLICY else policy_text(spec.policy),
             )
             yield row
 

@@ -64,17 +64,17 @@ class Listing(Connection):
         """Return every transition since it was enqueued; see `JobRepository.history`."""
         with self._reading() as db:
             rows = db.execute(
-                "SELECT at, state, attempt, worker, reason, exit_code FROM history WHERE job = ? ORDER BY step",
+                "SELECT at, state, attempt, worker, reason, exit_code, since FROM history WHERE job = ? ORDER BY id",
                 (job.seq,),
             ).fetchall()
         found = [Transition(job.created_at, None, JobState.PENDING, 0, None, "enqueued", None)]
-        for at, state, attempt, worker, reason, exit_code in rows:
-            found.append(Transition(at, found[-1].state, JobState(state), attempt, worker, reason, exit_code))
+        for at, state, attempt, worker, reason, exit_code, since in rows:
+            found.append(Transition(at, found[-1].state, JobState(state), attempt, worker, reason, exit_code, since))
         return found
 
     def runs(self, job: Job) -> Sequence[tuple[int, int]]:
         """Return (attempt, run) of every run of the job so far, oldest first."""
-        query = "SELECT attempt, run FROM history WHERE job = ? AND state = 'processing' ORDER BY step"
+        query = "SELECT attempt, run FROM history WHERE job = ? AND state = 'processing' ORDER BY id"
         with self._reading() as db:
             return db.execute(query, (job.seq,)).fetchall()
 

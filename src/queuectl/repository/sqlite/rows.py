@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from queuectl.model import NO_ENV, Job, JobState
+from queuectl.model import NO_ENV, NO_POLICY, Job, JobState, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 COLUMNS = (
     "seq, id, command, state, queue, priority, attempts, max_retries, backoff_base, created_at, updated_at,"
     " next_run_at, started_at, finished_at, duration_seconds, exit_code, error, worker, cwd, env, tags, timeout,"
-    " unique_key, runs"
+    " unique_key, runs, policy, retry_until, signature"
 )
 
 _STATES = {str(state): state for state in JobState}
-_STATE, _ENV, _TAGS = map(Job._fields.index, ("state", "env", "tags"))
+_STATE, _ENV, _TAGS, _POLICY = map(Job._fields.index, ("state", "env", "tags", "policy"))
 
 
 def job_of(row: tuple[Any, ...]) -> Job:
@@ -28,7 +28,25 @@ def job_of(row: tuple[Any, ...]) -> Job:
     env, tags = fields[_ENV], fields[_TAGS]
     fields[_ENV] = json.loads(env) if env else NO_ENV
     fields[_TAGS] = tuple(json.loads(tags)) if tags else ()
+    fields[_POLICY] = policy_of(fields[_POLICY])
     return Job._make(fields)
+
+
+def policy_of(text: str | None) -> Policy:
+    """Make a policy from its column."""
+    if not text:
+        return NO_POLICY
+    asked: dict[str, Any] = json.loads(text)
+    lists = {name: tuple(value) for name, value in asked.items() if isinstance(value, list)}
+    return NO_POLICY._replace(**asked | lists)
+
+
+def policy_text(policy: Policy) -> str | None:
+    """Return the column of a policy: what it asks for, null if that is nothing."""
+    if policy == NO_POLICY:
+        return None
+    asked = {name: value for name, value in policy._asdict().items() if value not in {(), None}}
+    return json.dumps(asked, separators=(",", ":"))
 
 
 def marks(values: Iterable[object]) -> str:

@@ -11,7 +11,7 @@ import sqlite3
 
 from queuectl import errors
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x71637464  #: "qctd", https://www.sqlite.org/pragma.html#pragma_application_id
 
 
