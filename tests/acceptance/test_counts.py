@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 JOBS = 200
+#: Waits for the disk of a worker that comes, goes, and moves its log into the file in between.
+BESIDES = 20
 
 
 def _drain(shop: Shop, *args: str) -> dict[str, list[str]]:
@@ -37,7 +39,8 @@ def _drain(shop: Shop, *args: str) -> dict[str, list[str]]:
 def test_a_drain_costs_at_most_one_wait_for_the_disk_a_job(shop: Shop, slots: str) -> None:
     calls = _drain(shop, "-c", slots)
     waits = len(calls.get("fsync", [])) + len(calls["fdatasync"])
-    assert JOBS / 50 < waits <= JOBS
+    # A machine that is so slow that no command counts as short makes no two jobs share a turn.
+    assert JOBS / 50 < waits <= JOBS + BESIDES
 
 
 def test_commands_are_started_without_copying_the_shim(shop: Shop) -> None:
