@@ -68,7 +68,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
         number = len(_candidates(session, which))
         if number:
             confirm(f"Cancel {number:,} {'job' if number == 1 else 'jobs'}?", yes=False)
-    cancelled = repository.cancel(which, now=now(), grace=grace)
+    cancelled = repository.cancel(which, now=now(), grace=grace, by=session.by)
     from queuectl.worker.wakeup import wake
 
     workers = wake(repository.directory_name)

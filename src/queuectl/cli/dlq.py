@@ -87,7 +87,7 @@ def retry(
         demand_somebody(yes=yes)
         if not _agreed(session, which):
             return
-    retried = session.repository.retry(which, now=now())
+    retried = session.repository.retry(which, now=now(), by=session.by)
     from queuectl.worker.wakeup import wake
 
     workers = wake(session.repository.directory_name)

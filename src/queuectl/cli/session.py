@@ -49,6 +49,18 @@ class Session:
             return url
 
     @property
+    def by(self) -> str:
+        """Who is at work, `user@host`: stands in the history of whatever a person does."""
+        from getpass import getuser
+        from os import getuid, uname
+
+        try:
+            user = getuser()
+        except (KeyError, OSError):  # a container's user without a name
+            user = str(getuid())
+        return f"{user}@{uname().nodename}"
+
+    @property
     def repository(self) -> JobRepository:
         """The store, opened; made if it is not there, which is said on stderr."""
         if self._repository is None:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from queuectl.repository.pruning import Pruning
+from queuectl.repository.working import Working
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,6 +45,7 @@ class Filter(NamedTuple):
     tags: tuple[str, ...] = ()  #: jobs that carry all of them
     search: str = ""  #: text that the id or the command contains, case folded
     finished_before: int | None = None  #: only jobs that have ended before this instant
+    signature: str | None = None  #: only jobs that died of this
 
 
 EVERY = Filter()  #: lets every job through
@@ -143,7 +145,7 @@ class Worker(NamedTuple):
     jobs: tuple[str, ...]  #: ids of the jobs it holds
 
 
-class JobRepository(Pruning, Protocol):
+class JobRepository(Pruning, Working, Protocol):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password
@@ -203,18 +205,22 @@ class JobRepository(Pruning, Protocol):
     def queues(self) -> Sequence[str]:
         """Return the names of all queues that hold a job, sorted."""
 
-    def retry(self, which: Filter, *, now: int) -> Sequence[str]:
-        """Make the dead jobs that it lets through pending again, attempts 0; return their ids.
+    def retry(self, which: Filter, *, now: int, by: str = "", spacing: int = 0) -> Sequence[str]:
+        """Make the jobs that it lets through pending again, attempts 0; return their ids.
+
+        Only jobs in `which.states` count, which have to be final ones; none named: dead ones. With
+        `spacing` each is due so many milliseconds after the one before it. `by` is who wants it.
 
         Raises:
             JobNotFound: one of `which.ids` is not there.
-            WrongState: one of `which.ids` is not dead. Nothing is changed.
+            WrongState: one of `which.ids` is in another state. Nothing is changed.
+            UniqueKeyTaken: a pending or processing job has the unique key of one of them. Likewise.
         """
 
-    def cancel(self, which: Filter, *, now: int, grace: float) -> Cancelled:
+    def cancel(self, which: Filter, *, now: int, grace: float, by: str = "") -> Cancelled:
         """Stop the jobs that it lets through: those that run by their workers, the others at once.
 
-        Without `which.ids` (exact ones or unique prefixes), jobs that have ended are passed over.
+        `by` is who wants it. Without `which.ids` (exact ones or unique prefixes), jobs that have ended are passed over.
         `grace` are the seconds that a running command has between TERM and KILL.
 
         Raises:
@@ -232,69 +238,3 @@ class JobRepository(Pruning, Protocol):
 
     def unset_setting(self, key: str) -> bool:
         """Return the key to its default; say whether it was set."""
-
-    # -- for workers ------------------------------------------------------------------
-
-    def turn(  # noqa: PLR0913 - a turn has this many facts
-        self,
-        settlements: Sequence[Settlement],
-        *,
-        worker: int,
-        slots: int,
-        queues: Sequence[str] = (),
-        now: int,
-        lease_seconds: float,
-    ) -> Turn:
-        """Settle what has ended, then claim up to `slots` ready jobs, in one transaction.
-
-        A settlement whose token no longer holds the job writes nothing and comes back in
-        `refused`; then, or if the worker is not registered any more, nothing is claimed: others
-        took it for dead. Claimed are the ready jobs of `queues` (none named: all) with the highest
-        priority, those enqueued first before the others; each gets a fresh token and one
-        attempt more. Jobs whose `next_run_at` has come become ready first.
-        """
-
-    def outlook(self, queues: Sequence[str] = (), *, now: int) -> Outlook:
-        """Say what is there to run for a worker of these queues (none named: all)."""
-
-    def upcoming_retries(self, *, limit: int) -> Sequence[Job]:
-        """Return the jobs whose retry comes next, soonest first."""
-
-    def join(self, identity: WorkerIdentity, *, now: int, ticks: float, lease_seconds: float = 60.0) -> int:
-        """Register a worker; return the number under which it claims."""
-
-    def renew(self, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:
-        """Record a sign of life and extend the worker's leases.
-
-        Returns what `worker stop` asked of it (empty: nothing), or None if the worker is
-        no longer registered: others believed it dead, its leases are gone.
-        """
-
-    def requests(self, worker: int) -> Requests:
-        """Return what people ask of a worker; cheap, to be read when it is woken."""
-
-    def ask_to_stop(self, names: Sequence[str], how: str) -> Sequence[Worker]:
-        """Ask the named workers (none: all) to stop, `graceful` or `now`; return them.
-
-        Raises:
-            WorkerNotFound: no worker has one of these names. Nothing is changed.
-        """
-
-    def leave(self, worker: int) -> None:
-        """Remove a worker that holds no job any more."""
-
-    def workers(self) -> Sequence[Worker]:
-        """Return all registered workers, oldest first."""
-
-    def leases_of(self, worker: int) -> Sequence[Lease]:
-        """Return what a worker holds, without touching it."""
-
-    def rescue(self, leases: Sequence[Lease], *, worker: int, now: int, lease_seconds: float) -> Sequence[Lease]:
-        """Take over these leases of workers that are gone, under fresh tokens.
-
-        Exactly one of any number of rescuers gets each of them; returned are those that this
-        one got. The attempt is not counted again: it goes on, or the rescuer settles it.
-        """
-
-    def records(self) -> frozenset[str]:
-        """Return the names of the run records that a processing job may still need."""

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 from queuectl import errors
 from queuectl.model import JobState
 from queuectl.repository.base import Cancelled
+from queuectl.repository.sqlite.actions import note
 from queuectl.repository.sqlite.connection import Connection
 from queuectl.repository.sqlite.listing import condition, find
 from queuectl.repository.sqlite.rows import COLUMNS, marks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from queuectl.repository.base import Filter
 
 _RETRY = """
-    UPDATE jobs SET state = 'pending', delayed = 0, attempts = 0, next_run_at = ?, updated_at = ?,
+    UPDATE jobs SET state = 'pending', delayed = ?, attempts = 0, next_run_at = ?, updated_at = ?,
         started_at = NULL, finished_at = NULL, duration_seconds = NULL, exit_code = NULL, error = NULL,
-        reason = 'retried from the Dead Letter Queue', returned = 0, retry_until = NULL, signature = NULL
-    WHERE place = 'dead'
+        reason = ?, returned = 0, retry_until = NULL, signature = NULL
+    WHERE seq = ?
 """
-
 
 _CANCEL = """
     UPDATE jobs SET state = 'cancelled', delayed = 0, next_run_at = NULL, updated_at = ?, finished_at = ?,
-        reason = 'cancelled', signature = NULL
+        reason = ?, signature = NULL
     WHERE seq = ?
 """
 
@@ -38,23 +38,30 @@ _ENDED = {JobState.COMPLETED, JobState.CANCELLED}
 class Acting(Connection):
     """The part of the repository that carries out a person's orders."""
 
-    def cancel(self, which: Filter, *, now: int, grace: float) -> Cancelled:
+    def cancel(self, which: Filter, *, now: int, grace: float, by: str = "") -> Cancelled:
         """Stop jobs; see `JobRepository.cancel`."""
         with self._writing() as db:
             rows = _named(db, which.ids) if which.ids else _cancellable(db, which)
             running = [row for row in rows if row[3] == JobState.PROCESSING]
             others = [row for row in rows if row[3] != JobState.PROCESSING]
-            db.executemany(_CANCEL, [(now, now, row[0]) for row in others])
+            reason = _reason("cancelled", by)
+            db.executemany(_CANCEL, [(now, now, reason, row[0]) for row in others])
             db.executemany("UPDATE jobs SET cancel_grace = ? WHERE seq = ?", [(grace, row[0]) for row in running])
+            note(db, "cancel", described(which), jobs=len(rows), now=now, by=by)
         return Cancelled(tuple(row[1] for row in others), tuple(row[1] for row in running))
 
-    def retry(self, which: Filter, *, now: int) -> Sequence[str]:
-        """Make dead jobs pending again; see `JobRepository.retry`."""
+    def retry(self, which: Filter, *, now: int, by: str = "", spacing: int = 0) -> Sequence[str]:
+        """Make ended jobs pending again; see `JobRepository.retry`."""
+        states = which.states or (JobState.DEAD,)
         with self._writing() as db:
+            rows = _retriable(db, which.ids, states) if which.ids else _chosen(db, which._replace(states=states))
             try:
-                if which.ids:
-                    return _retry_each(db, which.ids, now)
-                return _retry_all(db, which, now)
+                for number, (seq, _, state) in enumerate(rows):
+                    whence = "retried from the Dead Letter Queue" if state == JobState.DEAD else "retried"
+                    due = now + number * spacing
+                    db.execute(_RETRY, (int(due > now), due, now, _reason(whence, by), seq))
+                note(db, "retry", described(which), jobs=len(rows), now=now, by=by)
+                return [job_id for _, job_id, _ in rows]
             except sqlite3.IntegrityError as error:
                 raise errors.UniqueKeyTaken(
                     "a pending or processing job has the unique key of a job to retry",
@@ -79,24 +86,35 @@ def _cancellable(db: sqlite3.Connection, which: Filter) -> Sequence[tuple[Any, .
     return db.execute(query, (*values, *places)).fetchall()
 
 
-def _retry_each(db: sqlite3.Connection, ids: Sequence[str], now: int) -> Sequence[str]:
-    done: list[str] = []
-    for reference in ids:
-        row = find(db, reference)
-        if row[1] in done:
-            continue
-        if row[3] != JobState.DEAD:
+def _retriable(db: sqlite3.Connection, ids: Sequence[str], states: Collection[JobState]) -> list[tuple[int, str, str]]:
+    """Return seq, id and state of the jobs with these ids, if each is in one of these states."""
+    rows = {row[0]: (row[0], row[1], row[3]) for row in (find(db, reference) for reference in ids)}
+    for _, job_id, state in rows.values():
+        if state not in states:
+            only = "only dead jobs" if set(states) == {JobState.DEAD} else "only jobs that have ended"
             raise errors.WrongState(
-                f"job {row[1]!r} is {row[3]}; only dead jobs can be retried",
-                hint="queuectl dlq list shows the dead jobs",
+                f"job {job_id!r} is {state}; {only} can be retried",
+                hint=f"queuectl {'dlq list' if only == 'only dead jobs' else 'list'} shows the jobs to choose from",
             )
-        db.execute(f"{_RETRY} AND seq = ?", (now, now, row[0]))
-        done.append(row[1])
-    return done
+    return list(rows.values())
 
 
-def _retry_all(db: sqlite3.Connection, which: Filter, now: int) -> Sequence[str]:
+def _chosen(db: sqlite3.Connection, which: Filter) -> list[tuple[int, str, str]]:
+    """Return seq, id and state of the jobs that a filter lets through, in the order of enqueueing."""
     places, where, values = condition(which)
-    where += f" AND place IN ({marks(places)})" if places else ""
-    rows = db.execute(f"{_RETRY} AND {where} RETURNING seq, id", (now, now, *values, *places)).fetchall()
-    return [job_id for _, job_id in sorted(rows)]
+    query = f"SELECT seq, id, state FROM jobs WHERE {where} AND place IN ({marks(places)}) ORDER BY seq"
+    return db.execute(query, (*values, *places)).fetchall()
+
+
+def _reason(what: str, by: str) -> str:
+    return f"{what} by {by}" if by else what
+
+
+def described(which: Filter) -> str:
+    """Return what chose the jobs, for people: the ids, or the filter as its options."""
+    if which.ids:
+        return " ".join(which.ids)
+    words = [f"--state {','.join(which.states)}"] if which.states else []
+    for option, values in (("--queue", which.queues), ("--tag", which.tags), ("--search", [which.search])):
+        words += [f"{option} {value}" for value in values if value]
+    return " ".join(words) or "all"

@@ -146,6 +146,9 @@ def condition(which: base.Filter) -> tuple[tuple[str, ...], str, tuple[Any, ...]
     if which.search:
         clauses.append("(instr(casefold(id), ?) OR instr(casefold(command), ?))")
         values += [which.search.casefold()] * 2
+    if which.signature is not None:
+        clauses.append("signature = ? AND state = 'dead'")
+        values.append(which.signature)
     if which.finished_before is not None:
         clauses.append("finished_at < ?")
         values.append(which.finished_before)
