@@ -11,7 +11,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from queuectl import errors
-from queuectl.model import Bury, Cancel, Complete, Execution, JobSpec, JobState, Outcome, Retry, Return, Verdict
+from queuectl.model import (
+    FINAL,
+    Bury,
+    Cancel,
+    Complete,
+    Execution,
+    JobSpec,
+    JobState,
+    Outcome,
+    Retry,
+    Return,
+    Verdict,
+)
 from queuectl.repository import open_repository
 from queuectl.repository.base import (
     EVERY,
@@ -987,6 +999,47 @@ class TestRetry:
             _dead(repository, worker, name, queue=queue, tags=tags)
         assert list(repository.retry(which, now=NOW)) == list(retried)
         assert _listed(repository, Filter(states=(JobState.PENDING,))) == list(retried)
+
+    @pytest.mark.parametrize(
+        ("which", "retried"),
+        [
+            (Filter(states=(JobState.COMPLETED,)), ["done"]),
+            (Filter(states=(JobState.CANCELLED, JobState.DEAD)), ["dead", "no"]),
+            (Filter(states=tuple(JobState)), ["done", "dead", "no"]),
+            (Filter(states=tuple(JobState), retrying=True), []),
+            (Filter(ids=("no", "done"), states=tuple(FINAL)), ["no", "done"]),
+            (Filter(states=(JobState.PENDING, JobState.PROCESSING)), []),
+        ],
+        ids=str,
+    )
+    def test_only_final_states_that_are_named_are_left(
+        self, repository: JobRepository, worker: int, which: Filter, retried: list[str]
+    ) -> None:
+        _enqueue(repository, "done")
+        _settle(repository, worker, _lease(repository, worker), Complete())
+        _dead(repository, worker, "dead")
+        _enqueue(repository, "no", "waits")
+        repository.cancel(Filter(ids=("no",)), now=NOW, grace=0)
+        _enqueue(repository, "again", priority=1)
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
+        _enqueue(repository, "runs", priority=1)
+        _lease(repository, worker)
+        assert list(repository.retry(which, now=NOW)) == retried
+        assert repository.get("runs").state is JobState.PROCESSING
+        assert repository.get("again").attempts == 1
+
+    def test_the_history_says_who_retried_and_the_jobs_come_one_after_another(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _dead(repository, worker, "a", "b", "c")
+        repository.retry(EVERY, now=NOW + HOUR, by="ana@host", spacing=6 * SECOND)
+        jobs = [repository.get(name) for name in "abc"]
+        assert [job.next_run_at for job in jobs] == [NOW + HOUR + number * 6 * SECOND for number in range(3)]
+        assert {repository.history(job)[-1].reason for job in jobs} == {
+            "retried from the Dead Letter Queue by ana@host"
+        }
+        counts = repository.counts(now=NOW + HOUR)
+        assert (counts.ready, counts.scheduled) == (1, 2)
 
     def test_a_job_that_is_not_dead_refuses_the_whole_call(self, repository: JobRepository, worker: int) -> None:
         _dead(repository, worker, "a")

@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from queuectl import errors
-from queuectl.model import JobState
+from queuectl.model import FINAL, JobState
 from queuectl.repository.base import Cancelled
 from queuectl.repository.sqlite.actions import note
 from queuectl.repository.sqlite.connection import Connection
@@ -52,7 +52,7 @@ class Acting(Connection):
 
     def retry(self, which: Filter, *, now: int, by: str = "", spacing: int = 0) -> Sequence[str]:
         """Make ended jobs pending again; see `JobRepository.retry`."""
-        states = which.states or (JobState.DEAD,)
+        states = tuple(state for state in which.states or (JobState.DEAD,) if state in FINAL)
         with self._writing() as db:
             rows = _retriable(db, which.ids, states) if which.ids else _chosen(db, which._replace(states=states))
             try:
@@ -102,8 +102,11 @@ def _retriable(db: sqlite3.Connection, ids: Sequence[str], states: Collection[Jo
 def _chosen(db: sqlite3.Connection, which: Filter) -> list[tuple[int, str, str]]:
     """Return seq, id and state of the jobs that a filter lets through, in the order of enqueueing."""
     places, where, values = condition(which)
-    query = f"SELECT seq, id, state FROM jobs WHERE {where} AND place IN ({marks(places)}) ORDER BY seq"
-    return db.execute(query, (*values, *places)).fetchall()
+    query = (
+        f"SELECT seq, id, state FROM jobs WHERE {where} AND place IN ({marks(places)})"
+        f" AND state IN ({marks(which.states)}) ORDER BY seq"
+    )
+    return db.execute(query, (*values, *places, *which.states)).fetchall()
 
 
 def _reason(what: str, by: str) -> str:
