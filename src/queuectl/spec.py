@@ -17,7 +17,7 @@ from queuectl.fields import FIELDS, kind_of
 from queuectl.model import JobSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _EXAMPLE = """write one like {"command": "echo hello"}"""
 _FORMS = "give one object, an array of objects, or one object a line (JSON Lines)"
@@ -90,20 +90,31 @@ def iter_json_lines(lines: Iterable[str], *, now: int, source: str = "") -> Iter
     Raises:
         InvalidInput: a line is not one; the message names its number.
     """
-    decode = _DECODER.raw_decode
     for number, line in enumerate(lines, 1):
         text = line.strip()
         if not text:
             continue
         try:
-            value, end = decode(text)
-            if end != len(text):
-                _DECODER.decode(text)  # raises, and says where the extra data begins
-            spec = parse_spec(value, now=now)
+            spec = parse_spec(_line_value(text), now=now)
         except (InvalidInput, ValueError, RecursionError) as error:
             indent = len(line) - len(line.lstrip())
             raise _explained(error, source, line=number, indent=indent) from None
         yield spec
+
+
+def _line_value(text: str) -> object:
+    """Decode one line, in half the time that the strict decoder takes if there is no need for it.
+
+    Each key stands before a colon. So if an object has as many keys as its text has colons, none of
+    them stands in it twice, and nothing in it is an object.
+    """
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return _DECODER.decode(text)  # raises, and says what is wrong where
+    if end == len(text) and type(value) is dict and len(value) == text.count(":"):
+        return value
+    return _DECODER.decode(text)
 
 
 def parse_spec(value: object, *, now: int, where: str = "") -> JobSpec:
@@ -115,14 +126,14 @@ def parse_spec(value: object, *, now: int, where: str = "") -> JobSpec:
     if not isinstance(value, dict):
         raise InvalidInput(_at(where, f"{kind_of(value)} is not a job, which is an object"), _EXAMPLE)
     values = {}
-    for field, given in value.items():
-        check = FIELDS.get(field)
-        if check is None:
-            raise _unknown(field, where)
-        try:
-            values[field] = check(given)
-        except InvalidInput as error:
-            raise _in_field(field, error, where) from None
+    field: Any = None
+    try:
+        for field, given in value.items():
+            values[field] = FIELDS[field](given)
+    except InvalidInput as error:
+        raise _in_field(field, error, where) from None
+    except KeyError:
+        raise _unknown(field, where) from None
     if "command" not in values:
         raise InvalidInput(_at(where, "the job has no command"), _EXAMPLE)
     if "delay" in values:
@@ -190,6 +201,8 @@ def _constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+#: The decoder's core, which typeshed does not know: without what `raw_decode` adds it is twice as fast.
+_scan: Callable[[str, int], tuple[object, int]] = vars(json.JSONDecoder(parse_constant=_constant))["scan_once"]
 
 
 def _is_object(text: str) -> bool:

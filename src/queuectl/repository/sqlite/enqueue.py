@@ -72,31 +72,34 @@ class _Rows:
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         now, settings, ids, counts = self._now, self._settings, self.ids, self.counts
         names = random_ids()
-        for spec in self._specs:
-            due = now if spec.run_at is None else spec.run_at
+        # Taken apart at once: fourteen look-ups by name take twice as long, for each of a hundred thousand jobs.
+        for (
+            command, wanted_id, max_retries, base, priority, run_at, timeout, queue, cwd, env, tags, key, policy,
+        ) in self._specs:  # fmt: skip
+            due = now if run_at is None else run_at
             delayed = due > now
-            job_id = spec.id or next(names)
+            job_id = wanted_id or next(names)
             ids.append(job_id)
-            counts["scheduled" if delayed else "ready", spec.queue] += 1
-            if spec.tags:
-                self.tagged.append((job_id, spec.tags))
+            counts["scheduled" if delayed else "ready", queue] += 1
+            if tags:
+                self.tagged.append((job_id, tags))
             self.last = row = (
                 job_id,
-                spec.command,
-                spec.queue,
-                spec.priority,
-                settings.max_retries if spec.max_retries is None else spec.max_retries,
-                spec.backoff_base,
+                command,
+                queue,
+                priority,
+                settings.max_retries if max_retries is None else max_retries,
+                base,
                 now,
                 now,
                 due,
                 int(delayed),
-                spec.cwd,
-                json.dumps(dict(spec.env), ensure_ascii=False) if spec.env else None,
-                json.dumps(spec.tags, ensure_ascii=False) if spec.tags else None,
-                settings.timeout if spec.timeout is None else spec.timeout,
-                spec.unique_key,
-                None if spec.policy is NO_POLICY else policy_text(spec.policy),
+                cwd,
+                json.dumps(dict(env), ensure_ascii=False) if env else None,
+                json.dumps(tags, ensure_ascii=False) if tags else None,
+                settings.timeout if timeout is None else timeout,
+                key,
+                None if policy is NO_POLICY else policy_text(policy),
             )
             yield row
 
