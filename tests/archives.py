@@ -46,15 +46,15 @@ def assert_sound(path: Path) -> None:
             rows("SELECT DISTINCT value, seq FROM jobs, json_each(tags) WHERE tags IS NOT NULL")
         )
         paths = {
-            job: [JobState.PENDING, *(JobState(state) for _, state in steps)]
-            for job, steps in groupby(rows("SELECT job, state FROM history ORDER BY job, id"), key=lambda row: row[0])
+            job: [JobState.PENDING, *(JobState(state) for _, state in rest)]
+            for job, rest in groupby(rows("SELECT job, state FROM history ORDER BY job, id"), key=lambda row: row[0])
         }
         for seq, state, finished_at, *lease in rows(
             "SELECT seq, state, finished_at, lease_token, lease_expires_at, worker_id, record FROM jobs"
         ):
-            path = paths.pop(seq, [JobState.PENDING])
-            assert path[-1] == state
-            assert set(pairwise(path)) <= TRANSITIONS
+            steps = paths.pop(seq, [JobState.PENDING])
+            assert steps[-1] == state
+            assert set(pairwise(steps)) <= TRANSITIONS
             assert (finished_at is not None) == (JobState(state) in FINAL)
             assert [fact is not None for fact in lease] == [state == "processing"] * 4
         assert paths == {}

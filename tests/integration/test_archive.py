@@ -205,7 +205,7 @@ def test_an_export_shows_one_moment(full: SqliteRepository, make: Callable[[str]
 # -- what is there already --------------------------------------------------------------------
 
 
-def _nothing_changed(store: SqliteRepository, path: Path, act: Callable[[], object], error: type[Exception]) -> str:
+def _nothing_changed(store: SqliteRepository, path: Path, act: Callable[[], object], error: type[BaseException]) -> str:
     before = exported(store)
     with pytest.raises(error) as caught:
         act()
@@ -445,7 +445,7 @@ def test_a_backup_shows_one_moment_and_writers_go_on(
     from queuectl.repository.sqlite import backup
 
     neighbour = make("full.db")
-    written = []
+    written: list[object] = []
 
     def write(*_: int) -> None:
         written.append(neighbour.enqueue([JobSpec("true", id=f"beside-{len(written)}")], now=NOW))

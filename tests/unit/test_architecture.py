@@ -28,6 +28,7 @@ FLOORS = (
     ("retry",),
     ("repository",),
     ("worker",),
+    ("doctor",),
     ("cli",),
     ("__main__",),
 )
