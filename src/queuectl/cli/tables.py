@@ -6,7 +6,7 @@ ones are cut, and in a narrow terminal those that matter least are left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.cells import cell_len
 from rich.table import Table
@@ -215,12 +215,14 @@ DEAD = (
 )
 
 
-def settings_table(rows: Sequence[tuple[str, str, bool, str]]) -> Table:
-    """Return settings as key, value, whether it was set, and help; the help wraps."""
+def settings_table(rows: Sequence[tuple[Any, ...]]) -> Table:
+    """Return settings as key, value, where that comes from, and help; the help wraps."""
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("KEY", no_wrap=True)
-    table.add_column("VALUE", no_wrap=True)
+    table.add_column("VALUE", overflow="fold")
+    table.add_column("FROM", no_wrap=True)
     table.add_column("MEANING")
-    for key, value, is_set, text in rows:
-        table.add_row(Text(key, "bold"), Text(safe(value), "bold cyan" if is_set else ""), Text(safe(text), "dim"))
+    for key, value, origin, text in rows:
+        style = "" if origin == "default" else "bold cyan"
+        table.add_row(Text(key, "bold"), Text(safe(value), style), Text(origin, "dim"), Text(safe(text), "dim"))
     return table
