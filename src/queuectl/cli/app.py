@@ -32,6 +32,7 @@ TABLE = {
     "worker": ("Workers", "Run the jobs; see and stop the workers.", "queuectl.cli.worker:command"),
     "dlq": ("Dead Letter Queue", "See, retry and purge the jobs that gave up.", "queuectl.cli.dlq:command"),
     "config": ("Settings", "Read and change the store's settings.", "queuectl.cli.config:command"),
+    "init": ("Store", "Make the store, if it is not there.", "queuectl.cli.init:command"),
     "doctor": ("Store", "Examine the store, its machine and its workers.", "queuectl.cli.doctor:command"),
     "backup": ("Store", "Copy the store while workers go on.", "queuectl.cli.backup:command"),
     "export": ("Store", "Write all jobs, with their history, as JSON Lines.", "queuectl.cli.export:command"),

@@ -115,7 +115,7 @@ def _exists(path: str) -> errors.Conflict:
 def _failed(path: str, error: OSError) -> errors.QueuectlError:
     if error.errno in _FULL:
         return errors.StoreFull(
-            f"cannot write {quoted(path)}: {error.strerror}", "free some space, or name another disk"
+            f"cannot write {quoted(path, limit=300)}: {error.strerror}", "free some space, or name another disk"
         )
     hint = "its directory must be there and be writable for you"
-    return errors.OperationFailed(f"cannot write {quoted(path)}: {error.strerror or error}", hint)
+    return errors.OperationFailed(f"cannot write {quoted(path, limit=300)}: {error.strerror or error}", hint)
