@@ -162,6 +162,7 @@ def _job(value: object) -> ArchivedJob:
     name = value.get("id") if isinstance(value, dict) else None
     try:
         row = _columns(value, JOB, NEEDED)
+        row |= {name: default for name, default in ABSENT.items() if row[name] is None}
         if not isinstance(steps, list):
             raise InvalidInput("it has no history", DAMAGED)  # noqa: TRY301 - it gets the job's name below
         history = [tuple(_columns(step, STEP, STEP_NEEDED).values()) for step in steps]
@@ -200,15 +201,17 @@ def _columns(value: object, checks: Mapping[str, Check], needed: Iterable[str]) 
     """Return every column, in order, with its checked value."""
     if not isinstance(value, dict):
         raise InvalidInput(f"{kind_of(value)} is not an object", DAMAGED)
-    found: dict[str, Any] = {name: ABSENT.get(name) for name in checks}
-    for name, given in value.items():
-        if name not in checks:
-            hint = did_you_mean(name, checks) or "nothing was stored; a later version may know it: upgrade queuectl-cli"
-            raise InvalidInput(f"unknown field {quoted(name)}", hint)
-        try:
+    if not value.keys() <= checks.keys():
+        name = next(name for name in value if name not in checks)
+        hint = did_you_mean(name, checks) or "nothing was stored; a later version may know it: upgrade queuectl-cli"
+        raise InvalidInput(f"unknown field {quoted(name)}", hint)
+    found: dict[str, Any] = dict.fromkeys(checks)
+    name = ""
+    try:
+        for name, given in value.items():
             found[name] = checks[name](given)
-        except InvalidInput as error:
-            raise InvalidInput(f"{name}: {error.message}", error.hint) from None
+    except InvalidInput as error:
+        raise InvalidInput(f"{name}: {error.message}", error.hint) from None
     for name in needed:
         if found[name] is None:
             raise InvalidInput(f"it has no {name}", DAMAGED)

@@ -85,7 +85,8 @@ def _policy(value: object) -> str:
 
 def _json(check: Check) -> Check:
     """Return a check that gives the column's text instead of the value."""
-    return lambda value: json.dumps(check(value), ensure_ascii=False)
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    return lambda value: encode(check(value))
 
 
 def shown(value: object) -> str:
