@@ -95,6 +95,10 @@ def read_preferences(path: str) -> Preferences:
     except (FileNotFoundError, NotADirectoryError):
         return Preferences(path)
     except OSError as error:
+        from os.path import exists
+
+        if isinstance(error, PermissionError) and not exists(path):  # noqa: PTH110 - as above
+            return Preferences(path)  # the home directory is another user's, as under sudo -u
         raise InvalidInput(
             f"cannot read {quoted(path, limit=200)}: {error.strerror}", "make it readable, or set XDG_CONFIG_HOME"
         ) from error

@@ -6,16 +6,20 @@ import errno
 import json
 import os
 import sqlite3
+import subprocess
+import tempfile
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from queuectl.repository import open_repository
 from tests.archives import assert_sound
+from tests.integration.test_sqlite_store import _somebody_without_rights
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tests.integration.conftest import CommandLine
 
@@ -31,6 +35,18 @@ def filled(run: CommandLine) -> CommandLine:
     run.settle("dead")
     run("enqueue", "--id", "p", "--delay", "1h", "true")
     return run
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of four hundred kilobytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount a small file system")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def _left_over(home: Path) -> list[str]:
@@ -137,6 +153,25 @@ class TestTheFile:
         filled.error(word, "--force", "there", code=6)
         assert _left_over(filled.home) == ["there"]
 
+    def test_a_disk_that_really_is_full_leaves_nothing(self, filled: CommandLine, word: str, disk: Path) -> None:
+        filled("enqueue", "--id", "large", "x" * 500_000)
+        message, hint = filled.error(word, str(disk / "out"), code=6)
+        assert "full" in message or "No space left" in message
+        assert hint
+        assert list(disk.iterdir()) == []
+
+    def test_a_directory_that_may_not_be_written_is_named(self, word: str, run: CommandLine) -> None:
+        with tempfile.TemporaryDirectory(prefix="queuectl-rights-") as name:
+            place = Path(name)
+            run("--db", str(place / "queue.db"), "enqueue", "true")
+            (place / "queue.db").chmod(0o666)
+            place.chmod(0o777)
+            (place / "locked").mkdir(mode=0o555)
+            with _somebody_without_rights():
+                message, _ = run.error("--db", str(place / "queue.db"), word, str(place / "locked" / "out"), code=1)
+            assert message == f"cannot write '{place}/locked/out': Permission denied"
+            assert list((place / "locked").iterdir()) == []
+
     def test_a_file_system_without_hard_links_gets_it_too(
         self, filled: CommandLine, word: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -205,6 +240,14 @@ class TestImport:
         message, _ = filled.error("--db", "new.db", "import", "in", code=2)
         assert message == "in: line 6: its end is missing: it was cut short"
         assert filled("--db", "new.db", "list") == ""
+
+    def test_a_full_disk_stores_nothing(self, filled: CommandLine, disk: Path) -> None:
+        filled("enqueue", "--id", "large", "x" * 500_000)
+        filled("export", "jobs.jsonl")
+        store = str(disk / "new.db")
+        filled.error("--db", store, "import", "jobs.jsonl", code=6)
+        assert filled("--db", store, "list") == ""
+        assert_sound(disk / "new.db")
 
     @pytest.mark.parametrize("name", ["nowhere", "."])
     def test_a_file_that_cannot_be_read_is_named(self, run: CommandLine, name: str) -> None:
