@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queuectl.config import SETTINGS
-from queuectl.preferences import PREFERENCES
+from queuectl.preferences.file import PREFERENCES
 
 if TYPE_CHECKING:
     from tests.integration.conftest import CommandLine

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from queuectl.errors import InvalidInput
-from queuectl.preferences import PREFERENCES, preference_text, read_preferences
+from queuectl.preferences import DEFAULTS, read_preferences
+from queuectl.preferences.file import PREFERENCES, preference_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,10 +31,9 @@ def _refused(path: Path, text: str | bytes) -> tuple[str, str]:
 def test_a_file_that_is_not_there_says_nothing(path: Path) -> None:
     for missing in (path, path / "deeper"):
         preferences = read_preferences(str(missing))
-        assert (preferences.is_there, preferences.given) == (False, {})
+        assert preferences.given == {}
         assert preferences.value("list.limit") == 50
     path.touch()
-    assert read_preferences(str(path)).is_there
     assert read_preferences(str(path / "deeper")).given == {}
 
 
@@ -106,6 +106,7 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
 
 
 def test_every_default_is_what_reading_it_would_give() -> None:
+    assert list(PREFERENCES) == list(DEFAULTS)
     for key, row in PREFERENCES.items():
-        assert row.parse("none" if row.default is None else row.default) == row.default, key
-        assert preference_text(row.default)
+        assert row.parse("none" if DEFAULTS[key] is None else DEFAULTS[key]) == DEFAULTS[key], key
+        assert preference_text(DEFAULTS[key])

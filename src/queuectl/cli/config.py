@@ -11,7 +11,8 @@ from queuectl.cli.options import shared
 from queuectl.cli.words import Command, Words
 from queuectl.config import SETTINGS, is_database_in_environment, parse_setting, redact_url, setting
 from queuectl.errors import InvalidInput
-from queuectl.preferences import PREFERENCES, preference_text
+from queuectl.preferences import DEFAULTS
+from queuectl.preferences.file import PREFERENCES, preference_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -145,7 +146,7 @@ def _preferences(session: Session) -> Iterator[dict[str, str | bool]]:
         yield {
             "key": key,
             "value": preference_text(value),
-            "default": preference_text(row.default),
+            "default": preference_text(DEFAULTS[key]),
             "is_set": key in given,
             "origin": origin,
             "help": row.help,

@@ -1,30 +1,22 @@
-"""What a user prefers on every store: the file `config.toml` in the user's configuration directory.
-
-Preferences concern one user's convenience; what changes the work itself is a setting, and is
-kept in the store. An option, then the environment, come before the file. Reading one costs a
-failed `open` if it is not there, and only then nothing else.
-"""
+"""What `config.toml` may say: its keys, what they mean, and what is told of one that is not right."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from queuectl.config import DEFAULT_DATABASE, SETTINGS
+from queuectl.config import SETTINGS
 from queuectl.duration import format_duration, parse_duration
 from queuectl.errors import InvalidInput, did_you_mean, quoted
+from queuectl.preferences import DEFAULTS, MOST_SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-#: Commands at a time that a worker may have.
-MOST_SLOTS = 1024
 
 
 class Preference(NamedTuple):
     """One key of the file."""
 
-    default: Any
     help: str  #: one line
     parse: Callable[[object], Any]  #: its value from TOML's; InvalidInput without the key's name
 
@@ -62,50 +54,21 @@ def _grace(value: object) -> float | None:
 
 #: Every preference by its key, in the order in which they are shown.
 PREFERENCES: dict[str, Preference] = {
-    "db": Preference(DEFAULT_DATABASE, "the store, unless --db or QUEUECTL_DB names one", _location),
-    "hints": Preference(default=True, help="whether to say what to do next", parse=_flag),
-    "quiet": Preference(default=False, help="whether to print data and errors only, as --quiet", parse=_flag),
-    "list.limit": Preference(50, "how many of the newest jobs lists show; 0: all", _whole(0, 2**63 - 1)),
-    "worker.concurrency": Preference(1, "commands at a time of a worker", _whole(1, MOST_SLOTS)),
-    "worker.grace": Preference(None, "how long running jobs may go on after the first Ctrl-C", _grace),
+    "db": Preference("the store, unless --db or QUEUECTL_DB names one", _location),
+    "hints": Preference("whether to say what to do next", _flag),
+    "quiet": Preference("whether to print data and errors only, as --quiet", _flag),
+    "list.limit": Preference("how many of the newest jobs lists show; 0: all", _whole(0, 2**63 - 1)),
+    "worker.concurrency": Preference("commands at a time of a worker", _whole(1, MOST_SLOTS)),
+    "worker.grace": Preference("how long running jobs may go on after the first Ctrl-C", _grace),
 }
 
 
-class Preferences(NamedTuple):
-    """What a user's file says."""
-
-    path: str  #: of the file
-    is_there: bool = False
-    given: Mapping[str, Any] = {}  #: by key, what stands in it
-
-    def value(self, key: str) -> Any:
-        """Return what counts for a key."""
-        return self.given.get(key, PREFERENCES[key].default)
-
-
-def read_preferences(path: str) -> Preferences:
-    """Return what the file says; one that is not there says nothing.
+def parse(content: bytes, path: str) -> dict[str, Any]:
+    """Return what a file says, by key.
 
     Raises:
-        InvalidInput: it cannot be read, is not TOML, or holds something that is no preference.
+        InvalidInput: it is not TOML, or holds something that is no preference.
     """
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - every command comes here, and does without pathlib
-            content = file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return Preferences(path)
-    except OSError as error:
-        from os.path import exists
-
-        if isinstance(error, PermissionError) and not exists(path):  # noqa: PTH110 - as above
-            return Preferences(path)  # the home directory is another user's, as under sudo -u
-        raise InvalidInput(
-            f"cannot read {quoted(path, limit=200)}: {error.strerror}", "make it readable, or set XDG_CONFIG_HOME"
-        ) from error
-    return Preferences(path, is_there=True, given=_parsed(content, path))
-
-
-def _parsed(content: bytes, path: str) -> dict[str, Any]:
     import tomllib
 
     try:
@@ -118,7 +81,7 @@ def _parsed(content: bytes, path: str) -> dict[str, Any]:
     found = {}
     for key, value in _flat(document, ""):
         where = f"{path}: {_line_of(key, text)}"
-        if key not in PREFERENCES:
+        if key not in DEFAULTS:
             raise InvalidInput(f"{where}unknown preference {quoted(key)}", _hint_at(key))
         try:
             found[key] = PREFERENCES[key].parse(value)
@@ -155,7 +118,7 @@ def _line_of(key: str, text: str) -> str:
 def _hint_at(key: str) -> str:
     if key in SETTINGS:
         return f"it is a setting of the store: queuectl config set {key} …"
-    return did_you_mean(key, PREFERENCES) or f"the preferences are {', '.join(PREFERENCES)}"
+    return did_you_mean(key, DEFAULTS) or f"the preferences are {', '.join(DEFAULTS)}"
 
 
 def preference_text(value: object) -> str:
