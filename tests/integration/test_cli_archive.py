@@ -127,6 +127,17 @@ class TestTheFile:
         (filled.home / "link").symlink_to(filled.database)
         filled.error(word, "--force", "link", code=2)
 
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_a_database_that_somebody_works_on_is_not_replaced(
+        self, filled: CommandLine, word: str, *, is_there: bool
+    ) -> None:
+        with closing(open_repository(str(filled.home / "other.db"))) as other:
+            other.set_setting("lease", "90s")
+            if not is_there:
+                (filled.home / "other.db").unlink()
+            message, _ = filled.error(word, "--force", "other.db", code=1)
+        assert message == "'other.db' is in use, or was not closed: 'other.db-wal' is there"
+
     @pytest.mark.parametrize("target", ["elsewhere", "nowhere"])
     def test_a_symbolic_link_is_not_followed(self, filled: CommandLine, word: str, target: str) -> None:
         (filled.home / "elsewhere").write_text("mine", encoding="utf-8")
@@ -269,6 +280,14 @@ class TestBackup:
         filled.on_terminal()
         said = filled("backup", "--force", "copy.db")
         assert said == f"Copied the store to {path}: {path.stat().st_size / 1024:.1f} KiB.\n"
+
+    def test_a_store_is_restored_by_a_copy_of_the_copy(self, filled: CommandLine) -> None:
+        filled("backup", "copy.db")
+        before = filled("export", "-")
+        filled("rm", "a")
+        filled("--db", "copy.db", "backup", "--force", "queue.db")
+        assert filled("export", "-") == before
+        assert_sound(filled.database)
 
     def test_a_damaged_store_is_not_copied_over_a_good_copy(self, filled: CommandLine) -> None:
         filled("backup", "copy.db")

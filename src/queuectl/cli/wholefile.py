@@ -58,10 +58,15 @@ def _check(path: str, store: str, *, force: bool) -> None:
     """Refuse what must not be written."""
     if not os.path.basename(path):
         raise errors.InvalidInput(f"{quoted(path)} is not the name of a file", "name a file, such as backup.db")
-    kept = {store, *(store + ending for ending in _COMPANIONS)}
-    real = os.path.realpath(path)
-    if {os.path.abspath(path), real} & kept or _is_same(path, store) or real.startswith(f"{store}.d/"):
+    if _is_part_of(path, store):
         raise errors.InvalidInput(f"{quoted(path)} is the store itself, or a part of it", "name another file")
+    for ending in ("-wal", "-journal"):
+        # SQLite would take what stands in it for the newest pages of the new file.
+        if os.path.lexists(path + ending):
+            raise errors.OperationFailed(
+                f"{quoted(path)} is in use, or was not closed: {quoted(path + ending)} is there",
+                "stop its workers; queuectl --db FILE status puts one in order that a crash left",
+            )
     try:
         found = os.lstat(path)
     except OSError:  # not there; or it will be said when it is opened
@@ -74,10 +79,20 @@ def _check(path: str, store: str, *, force: bool) -> None:
         raise _exists(path)
 
 
-def _is_same(path: str, store: str) -> bool:
-    """Say whether two names lead to one file; neither is opened, which would cost SQLite its locks."""
+def _is_part_of(path: str, store: str) -> bool:
+    """Say whether a name leads to the store, or to what belongs to it.
+
+    Nothing is opened: closing the store's file would cost SQLite its locks.
+    """
     with suppress(OSError):
-        return os.path.samefile(path, store)
+        if os.path.samefile(path, store):
+            return True
+    names = {os.path.abspath(path), os.path.realpath(path)}
+    for base in (store, os.path.realpath(store)):
+        if names & {base, *(base + ending for ending in _COMPANIONS)}:
+            return True
+        if any(name.startswith(f"{base}.d/") for name in names):
+            return True
     return False
 
 

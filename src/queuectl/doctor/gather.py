@@ -46,6 +46,9 @@ def gather(url: str, *, now: int, thorough: bool) -> Facts:
         store = examine_store(url, now=now, thorough=thorough, numbers=numbers)
     except errors.StoreError as error:
         trouble = (error.message, error.hint or "")
+    if store is not None and store.unknown:  # of a job that was removed meanwhile the log has gone too
+        logged = set(_logged(Path(f"{path}.d/logs")))
+        store = store._replace(unknown=tuple(number for number in store.unknown if number in logged))
     # First the processes, then the leases: none that starts in between is taken for a stray. What has
     # ended in between is none either.
     strays = tuple(Stray(pid, run) for pid, run in found if start_ticks(pid) is not None)

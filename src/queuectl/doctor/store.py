@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from queuectl.config import settings_from
@@ -57,7 +58,7 @@ def _schema(store: StoreFacts, call: Call) -> Finding:
 
 def _integrity(store: StoreFacts, facts: Facts) -> Iterator[Finding]:
     for complaint in store.complaints[:_TOLD]:
-        remedy = f"stop the workers, keep a copy, then sqlite3 {facts.machine.store.path} .recover"
+        remedy = f"stop the workers, keep a copy, then sqlite3 {quote(facts.machine.store.path)} .recover"
         yield Finding("integrity", "problem", complaint, remedy)
     if not store.complaints:
         how = "every row and index is as it should be" if facts.is_thorough else "nothing is damaged at a quick look"

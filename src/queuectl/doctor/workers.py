@@ -40,7 +40,7 @@ def checks(facts: Facts, call: Call) -> Iterator[Finding]:
     conditions = [(worker, condition(worker, facts)) for worker in store.workers]
     yield from _troubled(conditions, facts, call)
     serving = [worker for worker, how in conditions if how in {"alive", "elsewhere"}]
-    yield Finding("workers", "ok", f"{len(serving)} alive, with {sum(one.identity.slots for one in serving)} slots")
+    yield Finding("workers", "ok", f"alive: {len(serving)}, slots: {sum(one.identity.slots for one in serving)}")
     yield from _same_names(serving)
     yield from _strays(store, facts)
     yield from _paused(store, call)
