@@ -71,3 +71,7 @@ def test_a_bad_value_is_refused_before_there_is_a_store(run: CommandLine, key: s
 def test_a_terminal_gets_a_table(run: CommandLine) -> None:
     run.on_terminal()
     assert run("config", "list").splitlines()[0].split() == ["KEY", "VALUE", "FROM", "MEANING"]
+    run.on_terminal(40)
+    narrow = run("config", "list").splitlines()
+    assert narrow[0].split() == ["KEY", "VALUE", "FROM"]
+    assert len(narrow) == 1 + len(SETTINGS) + len(PREFERENCES)

@@ -52,7 +52,8 @@ def list_settings(session: Session) -> None:
     elif output.is_terminal():
         from queuectl.cli.tables import settings_table
 
-        output.render(settings_table([(row["key"], row["value"], row["origin"], row["help"]) for row in rows]))
+        shown = [(row["key"], row["value"], row["origin"], row["help"]) for row in rows]
+        output.render(settings_table(shown, output.console().width))
         session.hint(f"preferences are read from {session.preferences.path}")
     else:
         for row in rows:
