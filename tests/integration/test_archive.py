@@ -120,6 +120,8 @@ def test_jobs_keep_their_numbers_in_an_empty_store_and_get_later_ones_in_another
 ) -> None:
     new, other = make("new.db"), make("other.db")
     other.enqueue([JobSpec("true", id="here", tags=("x",))], now=NOW)
+    other.cancel(Filter(ids=("here",)), now=NOW, grace=1.0)
+    before = other.history(other.get("here"))
     lines = exported(full)
     for store in (new, other):
         imported(store, lines, now=NOW)
@@ -128,6 +130,7 @@ def test_jobs_keep_their_numbers_in_an_empty_store_and_get_later_ones_in_another
     assert [(job.id, job.seq) for job in other.list().jobs] == [("here", 1), *((name, seq + 1) for name, seq in old)]
     assert [job.id for job in other.list(Filter(tags=("x",))).jobs] == ["here", "retrying", "dead"]
     assert other.history(other.get("dead")) == full.history(full.get("dead"))
+    assert other.history(other.get("here")) == before
     new.enqueue([JobSpec("true", id="next")], now=NOW)
     assert new.get("next").seq == max(seq for _, seq in old) + 1
     assert_sound(tmp_path / "other.db")
@@ -183,6 +186,16 @@ def test_without_running_jobs_no_worker_is_made_up(make: Callable[[str], SqliteR
     old.enqueue([JobSpec("true", id="a")], now=NOW)
     assert imported(new, exported(old), now=NOW) == (1, 0, 0)
     assert new.workers() == []
+
+
+def test_two_actions_alike_stay_two_and_do_not_become_four(make: Callable[[str], SqliteRepository]) -> None:
+    old, new = make("old.db"), make("new.db")
+    with old._writing() as db:
+        for _ in range(2):
+            db.execute("INSERT INTO actions (at, by, verb, what, jobs) VALUES (3, 'me@here', 'pause', 'mail', 0)")
+    for _ in range(2):
+        imported(new, exported(old), now=NOW)
+    assert exported(new) == exported(old)
 
 
 def test_an_empty_store_comes_back_too(make: Callable[[str], SqliteRepository]) -> None:
