@@ -92,7 +92,7 @@ _MOVES = (
     "INSERT OR IGNORE INTO paused (queue, since, by) SELECT queue, since, by FROM temp.staged_paused",
     """INSERT INTO actions (at, by, verb, what, jobs) SELECT at, by, verb, what, jobs FROM temp.staged_actions AS staged
         WHERE NOT EXISTS (SELECT 1 FROM actions AS old WHERE (old.at, old.by, old.verb, old.what, old.jobs)
-            = (staged.at, staged.by, staged.verb, staged.what, staged.jobs) AND old.id <= :actions)
+            = (staged.at, staged.by, staged.verb, staged.what, staged.jobs))
         ORDER BY staged.rowid""",
 )
 
@@ -162,7 +162,7 @@ def move(db: sqlite3.Connection, jobs: int, *, now: int, skip: bool) -> Imported
     last = dict(db.execute("SELECT name, seq FROM sqlite_sequence"))
     presence = os.urandom(6).hex()
     worker = db.execute(_ABSENT_WORKER, (int(running), presence, now)).lastrowid if running else None
-    values = {name: last.get(name, 0) for name in ("jobs", "history", "actions")}
+    values = {name: last.get(name, 0) for name in ("jobs", "history")}
     values |= {"now": now, "worker": worker, "presence": presence}
     for statement in (_MOVE_JOBS, _MOVE_HISTORY, *_MOVES):
         db.execute(statement, values)
