@@ -6,6 +6,9 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+# Whoever runs the tests may have preferences, which are not the tests'.
+os.environ["XDG_CONFIG_HOME"] = os.devnull
+
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 settings.register_profile("dev", _PATIENT)

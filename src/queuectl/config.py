@@ -180,14 +180,14 @@ class Location(NamedTuple):
     path: str  #: of the file; for other engines empty
 
 
-def database_url(option: str | None) -> str:
-    """Return where the store is: the option, else `QUEUECTL_DB`, else `queue.db` here.
+def database_url(option: str | None, preferred: str = DEFAULT_DATABASE) -> str:
+    """Return where the store is: the option, else `QUEUECTL_DB`, else what the user prefers.
 
     Raises:
         InvalidInput: the option is empty, as an unset shell variable makes it.
     """
     if option is None:
-        return os.environ.get("QUEUECTL_DB") or DEFAULT_DATABASE
+        return os.environ.get("QUEUECTL_DB") or preferred
     if not option.strip():
         raise InvalidInput("the location of the store is empty", "name a file, or leave --db out for ./queue.db")
     return option
@@ -217,6 +217,19 @@ def redact_url(url: str) -> str:
     """
     hidden = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://[^:@/?#]*):.*@", r"\1:***@", url, flags=re.DOTALL)
     return re.sub(r"(?i)(password=)('[^']*'|[^&\s]*)", r"\1***", hidden)
+
+
+def is_database_in_environment() -> bool:
+    """Tell whether `QUEUECTL_DB` names a store."""
+    return bool(os.environ.get("QUEUECTL_DB"))
+
+
+def user_file() -> str:
+    """Return where a user's preferences stand; see the XDG Base Directory Specification."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    if not base.startswith("/"):  # a relative one is to be ignored
+        base = os.path.expanduser("~/.config")  # noqa: PTH111 - every command comes here, and does without pathlib
+    return f"{base}/queuectl/config.toml"
 
 
 def environment() -> dict[str, str]:

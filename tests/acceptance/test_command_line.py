@@ -53,6 +53,8 @@ COSTLY = {
     "asyncio",
     "tempfile",
     "pydoc",
+    "tomllib",
+    "queuectl.repository.archive",
 }
 
 

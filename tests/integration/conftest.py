@@ -98,6 +98,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """A command line in an empty directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("QUEUECTL_DB", "QUEUECTL_DEBUG", "NO_COLOR", "FORCE_COLOR"):
+    for name in ("QUEUECTL_DB", "QUEUECTL_DEBUG", "NO_COLOR", "FORCE_COLOR", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     return CommandLine(tmp_path, monkeypatch)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queuectl.config import SETTINGS
+from queuectl.preferences.file import PREFERENCES
 
 if TYPE_CHECKING:
     from tests.integration.conftest import CommandLine
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def test_list_shows_every_setting_with_its_default(run: CommandLine) -> None:
     lines = [line.split("\t") for line in run("config", "list").splitlines()]
-    assert [line[0] for line in lines] == list(SETTINGS)
+    assert [line[0] for line in lines] == [*SETTINGS, *PREFERENCES]
     assert lines[0][:3] == ["max-retries", "3", "default"]
 
 
@@ -22,7 +23,7 @@ def test_what_is_set_is_got_and_listed(run: CommandLine) -> None:
     assert run("config", "set", "max-retries", "5") == ""
     assert run.said.splitlines()[-1] == "max-retries is now 5"
     assert run("config", "get", "max-retries") == "5\n"
-    assert run("config", "list").splitlines()[0].split("\t")[:3] == ["max-retries", "5", "set"]
+    assert run("config", "list").splitlines()[0].split("\t")[:3] == ["max-retries", "5", "store"]
 
 
 def test_it_counts_for_jobs_enqueued_from_then_on(run: CommandLine) -> None:
@@ -48,9 +49,10 @@ def test_json_is_one_document(run: CommandLine) -> None:
         "value": "2m",
         "default": "60s",
         "is_set": True,
+        "origin": "store",
         "help": SETTINGS["lease"].help,
     }
-    assert [row["key"] for row in run.json("config", "list")] == list(SETTINGS)
+    assert [row["key"] for row in run.json("config", "list")] == [*SETTINGS, *PREFERENCES]
     assert run.json("config", "unset", "lease")["is_set"] is False
 
 
@@ -68,4 +70,8 @@ def test_a_bad_value_is_refused_before_there_is_a_store(run: CommandLine, key: s
 
 def test_a_terminal_gets_a_table(run: CommandLine) -> None:
     run.on_terminal()
-    assert run("config", "list").splitlines()[0].split() == ["KEY", "VALUE", "MEANING"]
+    assert run("config", "list").splitlines()[0].split() == ["KEY", "VALUE", "FROM", "MEANING"]
+    run.on_terminal(40)
+    narrow = run("config", "list").splitlines()
+    assert narrow[0].split() == ["KEY", "VALUE", "FROM"]
+    assert len(narrow) == 1 + len(SETTINGS) + len(PREFERENCES)

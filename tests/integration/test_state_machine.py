@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -41,6 +42,7 @@ from queuectl.model import (
 from queuectl.repository.base import Filter, IfExists, Lease, Settlement, WorkerIdentity
 from queuectl.repository.sqlite import SqliteRepository
 from queuectl.retry import RetryPolicy
+from tests.archives import assert_sound, exported, imported
 
 if TYPE_CHECKING:
     from queuectl.model import Verdict
@@ -103,10 +105,20 @@ class QueueMachine(RuleBasedStateMachine):
         for job in self.jobs.values():
             event(f"a job ended as {job.state}")
         assert self.outside.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        self._exported_and_imported_it_is_the_same()
         self.outside.close()
         for repository in self.repositories:
             repository.close()
         self.directory.cleanup()
+
+    def _exported_and_imported_it_is_the_same(self) -> None:
+        path = Path(self.directory.name, "new.db")
+        with closing(SqliteRepository(path)) as new:
+            new._db.execute("PRAGMA synchronous = OFF")
+            lines = exported(self.repositories[0])
+            imported(new, lines, now=self.now)
+            assert exported(new) == lines
+        assert_sound(path)
 
     def _in_state(self, *states: JobState) -> list[Modelled]:
         return [job for job in self.jobs.values() if job.state in states]

@@ -25,9 +25,10 @@ FLOORS = (
     ("model",),
     ("fields",),
     ("spec", "config"),
-    ("retry",),
+    ("retry", "preferences"),
     ("repository",),
     ("worker",),
+    ("doctor",),
     ("cli",),
     ("__main__",),
 )

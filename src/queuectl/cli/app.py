@@ -32,6 +32,11 @@ TABLE = {
     "worker": ("Workers", "Run the jobs; see and stop the workers.", "queuectl.cli.worker:command"),
     "dlq": ("Dead Letter Queue", "See, retry and purge the jobs that gave up.", "queuectl.cli.dlq:command"),
     "config": ("Settings", "Read and change the store's settings.", "queuectl.cli.config:command"),
+    "init": ("Store", "Make the store, if it is not there.", "queuectl.cli.init:command"),
+    "doctor": ("Store", "Examine the store, its machine and its workers.", "queuectl.cli.doctor:command"),
+    "backup": ("Store", "Copy the store while workers go on.", "queuectl.cli.backup:command"),
+    "export": ("Store", "Write all jobs, with their history, as JSON Lines.", "queuectl.cli.export:command"),
+    "import": ("Store", "Read what export wrote, all or nothing.", "queuectl.cli.import_:command"),
     "completion": ("Getting started", "Let the shell complete commands and ids.", "queuectl.cli.completion:command"),
     "demo": ("Getting started", "Take a tour of ten seconds.", "queuectl.cli.demo:command"),
 }

@@ -9,10 +9,13 @@ import click
 from queuectl.cli import output
 from queuectl.cli.options import shared
 from queuectl.cli.words import Command, Words
-from queuectl.config import SETTINGS, parse_setting, setting
+from queuectl.config import SETTINGS, is_database_in_environment, parse_setting, redact_url, setting
+from queuectl.errors import InvalidInput
+from queuectl.preferences import DEFAULTS
+from queuectl.preferences.file import PREFERENCES, preference_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from click.shell_completion import CompletionItem
 
@@ -38,18 +41,23 @@ def command() -> None:
 @shared
 @click.pass_obj
 def list_settings(session: Session) -> None:
-    """List all settings: key, value, whether it was set, and what it means."""
+    """List all settings of the store, then what you prefer: key, value, origin, and what it means.
+
+    The origin is default, store, option, environment, or file: your config.toml, for preferences.
+    """
     stored = session.repository.settings()
+    rows = [*(_as_object(key, stored) for key in SETTINGS), *_preferences(session)]
     if session.json:
-        output.array(_as_object(key, stored) for key in SETTINGS)
+        output.array(rows)
     elif output.is_terminal():
         from queuectl.cli.tables import settings_table
 
-        rows = [(key, value_of(key, stored), key in stored, SETTINGS[key].help) for key in SETTINGS]
-        output.render(settings_table(rows))
+        shown = [(row["key"], row["value"], row["origin"], row["help"]) for row in rows]
+        output.render(settings_table(shown, output.console().width))
+        session.hint(f"preferences are read from {session.preferences.path}")
     else:
-        for key, row in SETTINGS.items():
-            output.line(key, value_of(key, stored), "set" if key in stored else "default", row.help)
+        for row in rows:
+            output.line(row["key"], row["value"], row["origin"], row["help"])
 
 
 @command.command("get", cls=Command)
@@ -58,7 +66,7 @@ def list_settings(session: Session) -> None:
 @click.pass_obj
 def get(session: Session, key: str) -> None:
     """Print the value of a setting."""
-    setting(key)
+    _check_key(session, key)
     stored = session.repository.settings()
     if session.json:
         output.document(_as_object(key, stored))
@@ -82,6 +90,7 @@ def set_(session: Session, key: str, value: str) -> None:
       queuectl config set max-retries 5
       queuectl config set backoff-max 2h
     """
+    _check_key(session, key)
     canonical = parse_setting(key, value)
     session.repository.set_setting(key, canonical)
     _report(session, key, {key: canonical}, "is now")
@@ -93,7 +102,7 @@ def set_(session: Session, key: str, value: str) -> None:
 @click.pass_obj
 def unset(session: Session, key: str) -> None:
     """Return a setting to its default."""
-    setting(key)
+    _check_key(session, key)
     was_set = session.repository.unset_setting(key)
     _report(session, key, {}, "is back at" if was_set else "was not set; it is")
 
@@ -103,15 +112,46 @@ def value_of(key: str, stored: Mapping[str, str]) -> str:
     return stored.get(key, SETTINGS[key].default)
 
 
-def _as_object(key: str, stored: Mapping[str, str]) -> dict[str, object]:
+def _check_key(session: Session, key: str) -> None:
+    """Refuse a key that the store does not have.
+
+    Raises:
+        InvalidInput: it is a preference, or nothing.
+    """
+    if key in PREFERENCES:
+        hint = f"write it into {session.preferences.path}"
+        raise InvalidInput(f"{key!r} is a preference of yours, not a setting of the store", hint)
+    setting(key)
+
+
+def _as_object(key: str, stored: Mapping[str, str]) -> dict[str, str | bool]:
     row = SETTINGS[key]
     return {
         "key": key,
         "value": value_of(key, stored),
         "default": row.default,
         "is_set": key in stored,
+        "origin": "store" if key in stored else "default",
         "help": row.help,
     }
+
+
+def _preferences(session: Session) -> Iterator[dict[str, str | bool]]:
+    """Yield the user's preferences in the form of settings."""
+    given = session.preferences.given
+    for key, row in PREFERENCES.items():
+        value, origin = session.preferences.value(key), "file" if key in given else "default"
+        if key == "db":
+            value = redact_url(session.url)
+            origin = "option" if session.db else "environment" if is_database_in_environment() else origin
+        yield {
+            "key": key,
+            "value": preference_text(value),
+            "default": preference_text(DEFAULTS[key]),
+            "is_set": key in given,
+            "origin": origin,
+            "help": row.help,
+        }
 
 
 def _report(session: Session, key: str, stored: Mapping[str, str], verb: str) -> None:

@@ -177,6 +177,15 @@ def _not_blank(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
+def preferred(key: str) -> Callable[[], Any]:
+    """Return a default that takes the user's preference when a command line leaves the option out."""
+
+    def default() -> Any:
+        return session_of(click.get_current_context()).preferences.value(key)
+
+    return default
+
+
 _COUNT = click.IntRange(min=0, max=2**63 - 1)
 _COUNT.name = "whole number"  # as an error calls it
 
@@ -195,8 +204,9 @@ search_option = click.option(
     help="Only if the id or the command contains this, in any case.",
 )
 limit_option = click.option(
-    "-n", "--limit", type=_COUNT, default=50, show_default=True, metavar="N", help="Only the newest N; 0 for all."
-)
+    "-n", "--limit", type=_COUNT, default=preferred("list.limit"), metavar="N",
+    help="Only the newest N; 0 for all.  [default: 50]",
+)  # fmt: skip
 
 _SHARED: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (

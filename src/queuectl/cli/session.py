@@ -10,9 +10,10 @@ import time
 from typing import TYPE_CHECKING
 
 from queuectl.cli import output
-from queuectl.config import database_url, redact_url
+from queuectl.config import database_url, redact_url, user_file
 
 if TYPE_CHECKING:
+    from queuectl.preferences import Preferences
     from queuectl.repository.base import JobRepository
 
 
@@ -27,15 +28,47 @@ class Session:
     def __init__(self) -> None:
         self.db: str | None = None  #: as `--db` gave it
         self.json = False
-        self.quiet = False
         self.debug = False
-        self.hints = True  #: whether to say what to do next
+        self._quiet: bool | None = None
+        self._hints: bool | None = None
+        self._preferences: Preferences | None = None
         self._repository: JobRepository | None = None
 
     @property
+    def preferences(self) -> Preferences:
+        """What the user prefers where no option says otherwise, read when first asked for."""
+        if self._preferences is None:
+            from queuectl.preferences import read_preferences
+
+            self._preferences = read_preferences(user_file())
+        return self._preferences
+
+    @property
+    def quiet(self) -> bool:
+        """Whether to print data and errors only."""
+        return bool(self.preferences.value("quiet")) if self._quiet is None else self._quiet
+
+    @quiet.setter
+    def quiet(self, quiet: bool) -> None:
+        self._quiet = quiet
+
+    @property
+    def hints(self) -> bool:
+        """Whether to say what to do next."""
+        return bool(self.preferences.value("hints")) if self._hints is None else self._hints
+
+    @hints.setter
+    def hints(self, hints: bool) -> None:
+        self._hints = hints
+
+    @property
     def url(self) -> str:
-        """Where the store is."""
-        return database_url(self.db)
+        """Where the store is.
+
+        Whoever works on a store comes here first: so preferences that make no sense are found
+        before anything is done, even if they say nothing about the store.
+        """
+        return database_url(self.db, self.preferences.value("db"))
 
     @property
     def store(self) -> str:

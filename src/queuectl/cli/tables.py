@@ -6,7 +6,7 @@ ones are cut, and in a narrow terminal those that matter least are left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.cells import cell_len
 from rich.table import Table
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from queuectl.cli.cells import Glyphs
     from queuectl.model import Job
 
+#: Cells from which on there is room to say what a setting means.
+_EXPLAINED = 64
 #: Cells between two columns.
 _GAP = 2
 
@@ -215,12 +217,21 @@ DEAD = (
 )
 
 
-def settings_table(rows: Sequence[tuple[str, str, bool, str]]) -> Table:
-    """Return settings as key, value, whether it was set, and help; the help wraps."""
+def settings_table(rows: Sequence[tuple[Any, ...]], width: int) -> Table:
+    """Return settings as key, value, where that comes from, and help; that wraps, and needs some width."""
+    is_wide = width >= _EXPLAINED
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("KEY", no_wrap=True)
-    table.add_column("VALUE", no_wrap=True)
-    table.add_column("MEANING")
-    for key, value, is_set, text in rows:
-        table.add_row(Text(key, "bold"), Text(safe(value), "bold cyan" if is_set else ""), Text(safe(text), "dim"))
+    table.add_column("VALUE", overflow="fold")
+    table.add_column("FROM", no_wrap=True)
+    if is_wide:
+        table.add_column("MEANING")
+    for key, value, origin, text in rows:
+        style = "" if origin == "default" else "bold cyan"
+        table.add_row(
+            Text(key, "bold"),
+            Text(safe(value), style),
+            Text(origin, "dim"),
+            *([Text(safe(text), "dim")] if is_wide else []),
+        )
     return table

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from queuectl.cli import output
-from queuectl.cli.options import Duration, queue_names, shared, worker_names
+from queuectl.cli.options import Duration, preferred, queue_names, shared, worker_names
 from queuectl.cli.words import Command, Words
 from queuectl.config import no_color
 from queuectl.errors import InvalidInput
+from queuectl.preferences import MOST_SLOTS
 from queuectl.worker.options import WorkerOptions
 
 if TYPE_CHECKING:
     from queuectl.cli.lines import Lines
     from queuectl.cli.live import LiveDisplay
     from queuectl.cli.session import Session
-
-#: More commands at a time than a machine could hold.
-_MOST_SLOTS = 1024
 
 
 @click.group("worker", cls=Words)
@@ -34,8 +32,8 @@ def command() -> None:
 @click.option("--once", is_flag=True, help="Run one ready job and exit; exit at once if none is ready.")
 @click.option("--drain", is_flag=True, help="Exit when nothing is left to run or to retry.")
 @click.option(
-    "-c", "--concurrency", "--count", "slots", type=click.IntRange(1, _MOST_SLOTS), default=1, show_default=True,
-    metavar="N", help="Commands at a time.",
+    "-c", "--concurrency", "--count", "slots", type=click.IntRange(1, MOST_SLOTS),
+    default=preferred("worker.concurrency"), metavar="N", help="Commands at a time.  [default: 1]",
 )  # fmt: skip
 @click.option(
     "-Q", "--queue", "queues", multiple=True, metavar="NAME", shell_complete=queue_names,
@@ -43,7 +41,7 @@ def command() -> None:
 )  # fmt: skip
 @click.option("--max-jobs", type=click.IntRange(min=1), metavar="N", help="Exit after so many runs.")
 @click.option(
-    "--grace", type=Duration(), metavar="DUR",
+    "--grace", type=Duration(), default=preferred("worker.grace"), metavar="DUR",
     help="How long running jobs may go on after the first Ctrl-C.  [default: until they end]",
 )  # fmt: skip
 @click.option("--name", metavar="NAME", help="What the worker is called.  [default: HOST-PID]")

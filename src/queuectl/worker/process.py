@@ -254,3 +254,22 @@ def find_stray(run: str, store: str) -> int | None:
             if os.getsid(pid) == pid and wanted <= set((entry / "environ").read_bytes().split(b"\0")):
                 return pid
     return None
+
+
+def processes_of(store: str) -> list[tuple[int, str]]:
+    """Return pid and run of every live process that a run of this store started, as far as we may see.
+
+    Of each run the process that leads its session, if that is there.
+    """
+    wanted = b"QUEUECTL_DB=" + os.fsencode(store)
+    found: dict[str, int] = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(entry.name)
+            variables = (entry / "environ").read_bytes().split(b"\0")
+            runs = [variable for variable in variables if variable.startswith(b"QUEUECTL_RUN=")]
+            if runs and wanted in variables and start_ticks(pid) is not None:
+                run = runs[0].partition(b"=")[2].decode("ascii", "replace")
+                if run not in found or os.getsid(pid) == pid:
+                    found[run] = pid
+    return [(pid, run) for run, pid in found.items()]

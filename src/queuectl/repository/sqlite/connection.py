@@ -141,24 +141,9 @@ class Connection:
         if self._db.in_transaction:
             self._db.execute(statement)
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self) -> contextlib.AbstractContextManager[None]:
         """Turn the driver's errors into ours."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self._translate(error) from error
-
-    def _translate(self, error: sqlite3.Error) -> errors.StoreError:
-        kind, says, hint = _MEANINGS.get(
-            getattr(error, "sqlite_errorcode", 0) & 0xFF,
-            (errors.StoreUnreachable, "cannot be used", "check the file, its directory and the disk"),
-        )
-        if not os.path.isdir(os.path.dirname(self.path)):  # noqa: PTH112, PTH120 - as above
-            kind, says = errors.StoreGone, "has lost its directory"
-        # Of a busy store the driver knows nothing that we have not said.
-        detail = "" if kind is errors.StoreBusy else f" ({error})"
-        return kind(f"store {self.url!r} {says}{detail}", hint=hint)
+        return translated(self.path, self.url)
 
     # -- opening ----------------------------------------------------------------------
 
@@ -196,6 +181,27 @@ class Connection:
             self._begin("PRAGMA journal_mode = WAL")
         with self._writing() as db:
             schema.migrate(db, schema.inspect(db, self.url))
+
+
+@contextlib.contextmanager
+def translated(path: str, name: str) -> Iterator[None]:
+    """Turn the driver's errors about a store into ours, which call it by `name`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translation(error, path, name) from error
+
+
+def _translation(error: sqlite3.Error, path: str, name: str) -> errors.StoreError:
+    kind, says, hint = _MEANINGS.get(
+        getattr(error, "sqlite_errorcode", 0) & 0xFF,
+        (errors.StoreUnreachable, "cannot be used", "check the file, its directory and the disk"),
+    )
+    if not os.path.isdir(os.path.dirname(path)):  # noqa: PTH112, PTH120 - as above
+        kind, says = errors.StoreGone, "has lost its directory"
+    # Of a busy store the driver knows nothing that we have not said.
+    detail = "" if kind is errors.StoreBusy else f" ({error})"
+    return kind(f"store {name!r} {says}{detail}", hint=hint)
 
 
 def make_file(path: str, name: str, *, create: bool) -> bool:

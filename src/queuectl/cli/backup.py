@@ -1,0 +1,56 @@
+"""`queuectl backup`: a copy of the store, while workers go on."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from queuectl.cli import output
+from queuectl.cli.options import files, shared
+from queuectl.cli.words import Command
+
+if TYPE_CHECKING:
+    from queuectl.cli.session import Session
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+@click.command("backup", cls=Command)
+@click.argument("path", metavar="FILE", shell_complete=files)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@shared
+@click.pass_obj
+def command(session: Session, path: str, *, force: bool) -> None:
+    """Copy the store into a file, as it is at this moment.
+
+    Workers go on meanwhile. The file appears as a whole or not at all, is for its owner alone, and is a
+    store itself: `queuectl --db FILE list` reads it. Logs are not in it.
+
+    \b
+    Examples:
+      queuectl backup queue-backup.db
+      queuectl backup --force /var/backups/queue.db
+    """
+    from queuectl.cli.wholefile import appearing
+
+    repository = session.repository
+    with appearing(path, store=repository.directory_name.removesuffix(".d"), force=force) as made:
+        repository.backup(made)
+        size = os.stat(made).st_size
+    where = os.path.abspath(path)
+    if session.json:
+        output.document({"path": where, "bytes": size})
+    elif output.is_terminal():
+        output.write(f"Copied the store to {output.safe(where)}: {size_text(size)}.\n")
+    else:
+        output.line(where, size)
+
+
+def size_text(size: float) -> str:
+    """Return a number of bytes for people: `812 bytes`, `1.5 MiB`."""
+    unit = 0
+    while size >= 1024 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - a KiB
+        size, unit = size / 1024, unit + 1
+    return f"{size:.1f} {_UNITS[unit]}" if unit else f"{size:.0f} {_UNITS[0]}"

@@ -1,0 +1,91 @@
+"""`queuectl import`: jobs with their ids, states and history, as `queuectl export` wrote them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from queuectl.cli import output
+from queuectl.cli.options import files, shared
+from queuectl.cli.session import Session, now
+from queuectl.cli.words import Command
+from queuectl.errors import InvalidInput, OperationFailed, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from queuectl.repository.archive import Entry
+    from queuectl.repository.keeping import Imported
+
+
+@click.command("import", cls=Command)
+@click.argument("path", metavar="FILE|-", shell_complete=files)
+@click.option(
+    "--if-exists", type=click.Choice(["error", "skip"]), default="error", show_default=True,
+    help="What to do if a job's id or unique key is taken.",
+)  # fmt: skip
+@shared
+@click.pass_obj
+def command(session: Session, path: str, if_exists: str) -> None:
+    """Read what `queuectl export` wrote: all of it or nothing.
+
+    Jobs keep their ids, states, order and history, and come behind those that are there. One that was
+    running counts as lost: the next worker goes on by its policy.
+
+    \b
+    Examples:
+      queuectl import jobs.jsonl
+      queuectl --db new.db import jobs.jsonl
+      queuectl export - | ssh host queuectl import --if-exists skip -
+    """
+    from queuectl.cli.accepted import Acceptance
+    from queuectl.worker.wakeup import wake
+
+    entries = _first_checked(_entries(path))
+    with Acceptance() as acceptance:
+        repository = session.repository
+        done = repository.import_(acceptance.after(entries), now=now(), skip=if_exists == "skip")
+        workers = wake(repository.directory_name)
+        acceptance.accept()
+        _report(session, done)
+        if done.jobs:
+            session.hint_at_missing_worker(workers)
+
+
+def _entries(path: str) -> Iterator[Entry]:
+    """Yield what the file holds, checked, an entry at a time."""
+    from queuectl.repository.archive import read
+
+    source = "stdin" if path == "-" else output.safe(path)
+    try:
+        file = open(0 if path == "-" else path, "rb", closefd=path != "-")  # noqa: SIM115 - reading fails in another way than opening
+    except OSError as error:
+        raise InvalidInput(f"cannot read {quoted(path)}: {error.strerror}", "name a file, or - for stdin") from error
+    try:
+        with file:
+            yield from read(file, source=source)
+    except OSError as error:
+        raise OperationFailed(f"cannot read {quoted(path)}: {error.strerror}") from error
+
+
+def _first_checked(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """Look at the first entry before a store is opened, or made, for a file that is no export."""
+    from itertools import chain, islice
+
+    return chain(list(islice(entries, 1)), entries)
+
+
+def _report(session: Session, done: Imported) -> None:
+    if session.json:
+        output.document({"imported": done.jobs, "skipped": done.skipped, "running": done.running})
+    elif output.is_terminal():
+        noun = "job" if done.jobs == 1 else "jobs"
+        skipped = f"; skipped {done.skipped:,} whose id or unique key is taken" if done.skipped else ""
+        output.write(f"Imported {done.jobs:,} {noun}{skipped}.\n")
+    else:
+        for name, number in (("imported", done.jobs), ("skipped", done.skipped), ("running", done.running)):
+            output.line(name, number)
+    if done.running:
+        noun = "job was" if done.running == 1 else "jobs were"
+        session.say(f"{done.running:,} {noun} running: the next worker counts such a run as lost")

@@ -1,0 +1,211 @@
+"""A whole store as lines, and back.
+
+An import first collects everything in temporary tables, which belong to this connection alone:
+so a slow pipe holds no lock, and what is wrong with the file is found before anything is
+touched. Then a few statements move it over in one transaction, however many jobs there are.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from queuectl import errors
+from queuectl.errors import quoted
+from queuectl.repository import archive
+from queuectl.repository.columns import DAMAGED, JOB, STEP
+from queuectl.repository.keeping import Imported
+from queuectl.repository.sqlite import schema
+from queuectl.repository.sqlite.rows import marks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from queuectl.repository.archive import Entry
+
+_JOB = ", ".join(JOB)
+_STEP = ", ".join(STEP)
+
+_STAGES = (
+    f"CREATE TEMP TABLE staged ({_JOB.replace('seq', 'seq INTEGER PRIMARY KEY', 1)}, line)",
+    "CREATE UNIQUE INDEX temp.staged_id ON staged (id)",
+    """CREATE UNIQUE INDEX temp.staged_unique_key ON staged (unique_key)
+        WHERE unique_key IS NOT NULL AND state IN ('pending', 'processing')""",
+    f"CREATE TEMP TABLE staged_history ({_STEP.replace('id', 'id INTEGER PRIMARY KEY', 1)}, job INTEGER)",
+    "CREATE TEMP TABLE staged_actions (at, by, verb, what, jobs)",
+    "CREATE TEMP TABLE staged_paused (queue, since, by)",
+    "CREATE TEMP TABLE staged_settings (key PRIMARY KEY, value, line)",
+)
+_STAGED = ("staged", "staged_history", "staged_actions", "staged_paused", "staged_settings")
+
+_STAGE_JOB = f"INSERT INTO temp.staged ({_JOB}, line) VALUES ({marks(JOB)}, ?)"
+_STAGE_STEP = f"INSERT INTO temp.staged_history ({_STEP}, job) VALUES ({marks(STEP)}, ?)"
+
+#: What stands in the way: line and id of a staged job, with the state of the one that is there.
+_SAME_ID = """
+    SELECT staged.line, staged.id, jobs.state FROM temp.staged JOIN main.jobs ON jobs.id = staged.id
+    ORDER BY staged.seq LIMIT 1
+"""
+_SAME_KEY = """
+    SELECT staged.line, staged.unique_key, jobs.id
+    FROM temp.staged JOIN main.jobs ON jobs.unique_key = staged.unique_key
+    WHERE staged.unique_key IS NOT NULL AND staged.state IN ('pending', 'processing')
+        AND jobs.unique_key IS NOT NULL AND jobs.state IN ('pending', 'processing')
+    ORDER BY staged.seq LIMIT 1
+"""
+_OTHER_SETTING = """
+    SELECT staged.line, key, staged.value, settings.value
+    FROM temp.staged_settings AS staged JOIN main.settings USING (key) WHERE settings.value <> staged.value LIMIT 1
+"""
+_SKIP = """
+    DELETE FROM temp.staged WHERE id IN (SELECT id FROM main.jobs)
+        OR state IN ('pending', 'processing') AND unique_key IN (
+            SELECT unique_key FROM main.jobs WHERE unique_key IS NOT NULL AND state IN ('pending', 'processing'))
+"""
+
+_LEASE = "worker_id, lease_token, lease_expires_at, record"
+_MOVE_JOBS = f"""
+    INSERT INTO main.jobs ({_JOB}, {_LEASE})
+    SELECT {_JOB.replace("seq", "seq + :jobs", 1)},
+        iif(state = 'processing', :worker, NULL), iif(state = 'processing', lower(hex(randomblob(16))), NULL),
+        iif(state = 'processing', :now, NULL), iif(state = 'processing', :presence, NULL)
+    FROM temp.staged ORDER BY seq
+"""
+_MOVE_HISTORY = f"""
+    INSERT INTO main.history ({_STEP}, job)
+    SELECT {_STEP.replace("id", "id + :history", 1)}, job + :jobs FROM temp.staged_history
+    WHERE job IN (SELECT seq FROM temp.staged) ORDER BY id
+"""
+#: What triggers do when a job changes, for those that come as they are.
+_MOVES = (
+    """INSERT INTO tags (tag, seq) SELECT value, seq FROM jobs, json_each(jobs.tags)
+        WHERE seq > :jobs AND tags IS NOT NULL""",
+    """INSERT INTO counts (place, queue, jobs)
+        SELECT place, queue, count(*) FROM jobs WHERE seq > :jobs AND state <> 'processing' GROUP BY 1, 2
+        ON CONFLICT (place, queue) DO UPDATE SET jobs = jobs + excluded.jobs""",
+    """INSERT INTO dead_by_signature (signature, jobs)
+        SELECT coalesce(signature, ''), count(*) FROM jobs WHERE seq > :jobs AND state = 'dead' GROUP BY 1
+        ON CONFLICT (signature) DO UPDATE SET jobs = jobs + excluded.jobs""",
+    "INSERT OR IGNORE INTO settings (key, value) SELECT key, value FROM temp.staged_settings",
+    "INSERT OR IGNORE INTO paused (queue, since, by) SELECT queue, since, by FROM temp.staged_paused",
+    """INSERT INTO actions (at, by, verb, what, jobs) SELECT at, by, verb, what, jobs FROM temp.staged_actions AS staged
+        WHERE NOT EXISTS (SELECT 1 FROM actions AS old WHERE (old.at, old.by, old.verb, old.what, old.jobs)
+            = (staged.at, staged.by, staged.verb, staged.what, staged.jobs))
+        ORDER BY staged.rowid""",
+)
+
+#: A worker that never was: of no machine, silent since 1970, with a pipe that nobody holds.
+_ABSENT_WORKER = """
+    INSERT INTO workers (name, host, boot_id, pid_namespace, pid, start_ticks, slots, queues, presence, started_at,
+        heartbeat_at, heartbeat_ticks, lease_seconds)
+    VALUES ('import', '', '', '', 0, 0, ?, '[]', ?, ?, 0, 0.0, 0.0)
+"""
+
+
+def lines(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+    """Yield everything that this snapshot holds."""
+    yield archive.header(schema.VERSION)
+    yield {"settings": dict(db.execute("SELECT key, value FROM settings ORDER BY key"))}
+    for queue, since, by in db.execute("SELECT queue, since, by FROM paused ORDER BY queue"):
+        yield {"paused": {"queue": queue, "since": since, "by": by}}
+    for row in db.execute("SELECT at, by, verb, what, jobs FROM actions ORDER BY id"):
+        yield {"action": dict(zip(("at", "by", "verb", "what", "jobs"), row, strict=True))}
+    jobs = 0
+    for row in db.execute(f"SELECT {_JOB} FROM jobs ORDER BY seq"):
+        jobs += 1
+        steps = db.execute(f"SELECT {_STEP} FROM history WHERE job = ? ORDER BY id", (row[0],))
+        yield archive.job_entry(row, steps)
+    yield archive.end(jobs)
+
+
+@contextmanager
+def staged(db: sqlite3.Connection, entries: Iterable[Entry]) -> Iterator[int]:
+    """Collect the entries in temporary tables, without the store's lock; give how many jobs there are.
+
+    Raises:
+        InvalidInput: an entry is not right, or they do not fit together.
+        Conflict: an id or a unique key stands twice.
+    """
+    try:
+        for statement in _STAGES:
+            db.execute(statement)
+        db.execute("BEGIN")
+        jobs = sum(_stage(db, entry) for entry in entries)
+        db.execute("COMMIT")
+        yield jobs
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        for table in _STAGED:
+            db.execute(f"DROP TABLE IF EXISTS temp.{table}")
+
+
+def move(db: sqlite3.Connection, jobs: int, *, now: int, skip: bool) -> Imported:
+    """Move what is staged behind what is there, in the caller's transaction.
+
+    Args:
+        db: in a transaction that may write.
+        jobs: how many are staged.
+        now: the present.
+        skip: whether what is there already is left alone.
+
+    Raises:
+        Conflict: something is there already.
+    """
+    if skip:
+        db.execute(_SKIP)
+    else:
+        _refuse_what_is_there(db)
+    left, running = db.execute("SELECT count(*), total(state = 'processing') FROM temp.staged").fetchone()
+    last = dict(db.execute("SELECT name, seq FROM sqlite_sequence"))
+    presence = os.urandom(6).hex()
+    worker = db.execute(_ABSENT_WORKER, (int(running), presence, now)).lastrowid if running else None
+    values = {name: last.get(name, 0) for name in ("jobs", "history")}
+    values |= {"now": now, "worker": worker, "presence": presence}
+    for statement in (_MOVE_JOBS, _MOVE_HISTORY, *_MOVES):
+        db.execute(statement, values)
+    return Imported(left, jobs - left, int(running))
+
+
+def _stage(db: sqlite3.Connection, entry: Entry) -> bool:
+    """Take in one entry; say whether it is a job."""
+    line, kind, value = entry
+    match kind:
+        case "job":
+            try:
+                db.execute(_STAGE_JOB, (*value.row, line))
+                db.executemany(_STAGE_STEP, [(*step, value.row[0]) for step in value.history])
+            except sqlite3.IntegrityError as error:
+                raise _clash(line, value, str(error)) from error
+        case "settings":
+            rows = [(key, text, line) for key, text in value.items()]
+            db.executemany("INSERT OR REPLACE INTO temp.staged_settings VALUES (?, ?, ?)", rows)
+        case "paused":
+            db.execute("INSERT INTO temp.staged_paused VALUES (:queue, :since, :by)", value)
+        case "action":
+            db.execute("INSERT INTO temp.staged_actions VALUES (:at, :by, :verb, :what, :jobs)", value)
+    return kind == "job"
+
+
+def _clash(line: int, job: archive.ArchivedJob, error: str) -> errors.QueuectlError:
+    """Say what stands twice in an export."""
+    fields = dict(zip(JOB, job.row, strict=True))
+    if "staged_history" in error:
+        return errors.InvalidInput(f"line {line}: job {quoted(fields['id'])}: history: an id stands twice", DAMAGED)
+    if "unique_key" in error:
+        return errors.UniqueKeyTaken(
+            f"line {line}: the unique key {quoted(fields['unique_key'])} stands twice", "nothing was stored"
+        )
+    return errors.JobExists(f"line {line}: id {quoted(fields['id'])} stands twice in the export", "nothing was stored")
+
+
+def _refuse_what_is_there(db: sqlite3.Connection) -> None:
+    skip = "nothing was stored; --if-exists skip leaves what is there and takes in the rest"
+    for line, job_id, state in db.execute(_SAME_ID):
+        raise errors.JobExists(f"line {line}: job {job_id!r} exists already ({state})", skip)
+    for line, key, job_id in db.execute(_SAME_KEY):
+        raise errors.UniqueKeyTaken(f"line {line}: job {job_id!r} has the unique key {key!r}", skip)
+    for line, key, value, here in db.execute(_OTHER_SETTING):
+        raise errors.Conflict(f"line {line}: setting {key!r} is {value} there and {here} here", skip)
