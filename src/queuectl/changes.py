@@ -29,6 +29,11 @@ _BASE = JobSpec("-")
 _EXAMPLE = "write it like priority=5, timeout=10m or env.NAME=value"
 
 
+def names() -> list[str]:
+    """Return the fields that can be changed, for tab completion."""
+    return [_ENV if name == "env" else name for name in FIELDS if name not in _FIXED]
+
+
 class Changes(NamedTuple):
     """What is to be different; what is not named stays as it is."""
 
