@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: Bytes of the last run's output that are shown.
 _OUTPUT = 4096
+_HOUR = 3600
 
 
 class Attempt(NamedTuple):
@@ -152,11 +153,10 @@ def _steps(session: Session, job: Job, group: str, others: int) -> Iterable[Step
     word = _word(job.id)
     yield Step("read all that it printed", session.call(f"logs {word}"))
     yield Step("put it back", session.call(f"dlq retry {word}"))
-    yield (
-        Step("put it back with more time", session.call(f"dlq retry {word} --edit timeout=1h"))
-        if ((job.error or "").startswith("timed out"))
-        else Step("put it back with another command", session.call(f"dlq retry {word} --edit command='…'"))
-    )
+    how, edit = "another command", "command='…'"
+    if (job.error or "").startswith("timed out"):
+        how, edit = "more time", f"timeout={round(2 * (job.timeout or _HOUR))}s"
+    yield Step(f"put it back with {how}", session.call(f"dlq retry {word} --edit {edit}"))
     if others:
         careful = f"dlq retry --group {group} --canary 1"
         yield Step(f"put all {others + 1:,} of its group back, one of them first", session.call(careful))
