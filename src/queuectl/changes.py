@@ -26,6 +26,7 @@ _NONE = {"", "none"}
 #: Fields of a job that may be absent; those of a policy may all be.
 _OPTIONAL: dict[str, Any] = {"timeout": None, "backoff_base": None, "unique_key": None, "tags": ()}
 _BASE = JobSpec("-")
+_DIGITS = 18  #: of a number that any field takes
 _EXAMPLE = "write it like priority=5, timeout=10m or env.NAME=value"
 
 
@@ -98,20 +99,26 @@ def _changed(key: str, text: str, now: int) -> Iterator[tuple[str, Any]]:
 
 
 def _checked(key: str, text: str, now: int) -> JobSpec:
-    """Build a specification with this field as JSON, as text or as a list of words, whichever it takes first."""
+    """Build a specification with this field as JSON, as text or as a list, whichever it takes first."""
     for value in _readings(text):
         with suppress(InvalidInput):
             return build_spec({"command": "-", key: value}, now=now)
-    try:
-        return build_spec({"command": "-", key: text}, now=now)
-    except InvalidInput as error:
-        hint = error.hint
-        if hint and "quotes" in hint:  # nobody types quotes here
-            hint = f"see the field {key} of queuectl enqueue --help"
-        raise InvalidInput(error.message, hint) from None
+    refusals = []
+    for value in (text, _words(text)):
+        try:
+            build_spec({"command": "-", key: value}, now=now)
+        except InvalidInput as error:
+            refusals.append(error)
+    # A list that is refused for one of its words is a list all the same.
+    refusal = next((one for one in refusals if one.message.startswith(f"{key}[")), refusals[0])
+    hint = refusal.hint
+    if hint and "quotes" in hint:  # nobody types quotes here
+        hint = f"see the field {key} of queuectl enqueue --help"
+    raise InvalidInput(refusal.message, hint)
 
 
 def _readings(text: str) -> Iterator[Any]:
+    """Yield what a text may mean; a bare word in JSON's quotes is a word with quotes."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -119,7 +126,10 @@ def _readings(text: str) -> Iterator[Any]:
     if value is not None and not isinstance(value, str):
         yield value
     yield text
-    words = [word.strip() for word in text.split(",")]
+    words = _words(text)
     yield words
-    if all(word.removeprefix("-").isdecimal() for word in words):
-        yield [int(word) for word in words]
+    yield [int(word) if word.isascii() and word.isdecimal() and len(word) <= _DIGITS else word for word in words]
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
