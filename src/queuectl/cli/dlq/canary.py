@@ -38,10 +38,11 @@ class Fate(NamedTuple):
     error: str | None
 
 
-def retry_with_canary(session: Session, order: Order, number: int) -> int:
-    """Retry so many, wait for them, and retry the rest if all have succeeded; return the exit code."""
+def retry_with_canary(session: Session, order: Order) -> int:
+    """Retry a few, wait for them, and retry the rest if all have succeeded; return the exit code."""
     began = now()
-    jobs, rest = _parted(session, order.which, number, began)
+    jobs, rest = _parted(session, order.which, order.canaries, began)
+    order = order._replace(canaries=0)  # from here on each part goes its own way
     if not jobs:
         if session.json:
             output.document(as_object([], order, dry_run=False) | _canary_object([], passed=None, left=0))

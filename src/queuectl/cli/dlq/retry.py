@@ -32,6 +32,7 @@ class Order(NamedTuple):
     which: Filter
     changes: Changes
     spacing: int  #: milliseconds between one job and the next; 0: all at once
+    canaries: int = 0  #: how many are tried before the rest; 0: none
 
 
 class Rate(click.ParamType[float]):
@@ -102,7 +103,7 @@ def command(
     """
     changes = _changes(edits)
     which = named_or_filtered(session, "retry", ids, **choice)
-    order = Order(which, changes, 0 if rate is None else ceil(rate * 1000))
+    order = Order(which, changes, 0 if rate is None else ceil(rate * 1000), canary or 0)
     if dry_run:
         report(session, _would_retry(session, which), order, dry_run=True)
         return 0
@@ -113,7 +114,7 @@ def command(
     if canary is not None:
         from queuectl.cli.dlq.canary import retry_with_canary
 
-        return retry_with_canary(session, order, canary)
+        return retry_with_canary(session, order)
     retried, workers = carry_out(session, order)
     report(session, retried, order)
     if retried:
@@ -170,13 +171,16 @@ def tell(session: Session, ids: Sequence[str], order: Order, *, dry_run: bool = 
 
 
 def _manner(order: Order, number: int) -> str:
-    """Return how it is done: changed, and how fast."""
-    changed = f", {', '.join(map(output.safe, order.changes.names))} changed" if order.changes != NO_CHANGES else ""
-    if not order.spacing or number <= 1:
-        return changed
-    seconds = order.spacing / 1000
-    last = format_duration(seconds * (number - 1))
-    return f"{changed}, one every {format_duration(seconds)}, the last in {last}"
+    """Return how it is done: changed, some first, and how fast."""
+    manner = f", {', '.join(map(output.safe, order.changes.names))} changed" if order.changes != NO_CHANGES else ""
+    if 0 < order.canaries < number:
+        manner += f", {order.canaries:,} of them first"
+        number -= order.canaries
+    if order.spacing and number > 1:
+        seconds = order.spacing / 1000
+        last = format_duration(seconds * (number - 1))
+        manner += f", one every {format_duration(seconds)}, the last in {last}"
+    return manner
 
 
 def _changes(edits: Sequence[str]) -> Changes:
