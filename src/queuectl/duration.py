@@ -21,6 +21,7 @@ MAX_DURATION = 36_525 * 86_400.0
 MAX_INSTANT = 253_402_300_799_999
 
 _DAY = 86_400
+_FASTEST = 1000  #: a second, for instants are whole milliseconds
 _LONGEST_TEXT = 100  #: what is longer is not looked at
 #: Seconds in each unit of a duration, in the order in which they may follow each other.
 _UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -34,6 +35,7 @@ _RFC3339 = (
     r"(?:\.([0-9]+))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
 _DURATION_HINT = "write a duration like 90, 90s, 1.5s, 500ms, 10m, 2h30m or 1d"
+_RATE_HINT = "write a rate like 5/s, 10/m or 100/h"
 _TIME_HINT = "write a time like 2026-01-31T18:00:00Z, 2026-01-31T18:00:00+01:00, 18:00 or +10m"
 _RFC3339_HINT = "write a time like 2026-01-31T18:00:00Z or 2026-01-31T18:00:00+01:00"
 
@@ -87,6 +89,23 @@ def format_duration(seconds: float) -> str:
     if hours < 24:
         return f"{hours}h {minutes:02d}m"
     return f"{hours // 24}d {hours % 24}h"
+
+
+def parse_rate(text: str) -> float:
+    """Return the seconds between one and the next that a rate means: `10/m` is 6.0.
+
+    A rate is a whole number a second, minute or hour: `5/s`, `10/m`, `100/h`.
+
+    Raises:
+        InvalidInput: it is not a rate, or a faster one than 1000 a second.
+    """
+    match = re.fullmatch(r"([0-9]{1,9})\s*/\s*([smh])", text.strip())
+    number = int(match[1]) if match else 0
+    if match is None or not number:
+        raise InvalidInput(f"{quoted(text)} is not a rate", _RATE_HINT)
+    if number > _FASTEST * _UNITS[match[2]]:
+        raise InvalidInput(f"{quoted(text)} is too fast a rate", f"the fastest is {_FASTEST}/s")
+    return _UNITS[match[2]] / number
 
 
 def parse_time(text: str, now: int) -> int:

@@ -97,6 +97,12 @@ class QueueNotFound(NotFound):
     code = "queue_not_found"
 
 
+class GroupNotFound(NotFound):
+    """No dead job died of what is meant."""
+
+    code = "group_not_found"
+
+
 class Conflict(QueuectlError):
     """What is there already stands in the way."""
 

@@ -96,7 +96,7 @@ def test_install_where_nothing_can_be_written_is_an_error_with_a_way_out(
 def test_words_options_and_settings_are_offered(run: CommandLine) -> None:
     assert _offered("") == list(TABLE)
     assert _offered("en") == ["enqueue"]
-    assert _offered("dlq", "") == ["list", "purge", "retry"]
+    assert _offered("dlq", "") == ["list", "show", "retry", "purge"]
     assert "--retrying" in _offered("list", "--re")
     assert _offered("config", "get", "") == list(SETTINGS)
     assert _offered("config", "set", "max") == ["max-retries"]

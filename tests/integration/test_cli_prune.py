@@ -276,7 +276,7 @@ class TestPurge:
 
     def test_older_than_counts_from_their_death(self, ended: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
         died = ended.job("d").finished_at or 0
-        monkeypatch.setattr("queuectl.cli.dlq.now", lambda: died + DAY)
+        monkeypatch.setattr("queuectl.cli.dlq.purge.now", lambda: died + DAY)
         assert ended("dlq", "purge", "--all", "--older-than", "1d", "-y") == ""
         assert ended("dlq", "purge", "--all", "--older-than", "23h", "-y") == "d\n"
 

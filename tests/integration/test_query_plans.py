@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from queuectl.model import Complete, Execution, JobSpec, JobState, Outcome, Retry
+from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome, Retry
 from queuectl.repository.base import EVERY, Filter, JobRepository, Settlement, WorkerIdentity
 from queuectl.repository.sqlite import SqliteRepository, prune
 
@@ -163,6 +163,48 @@ def _store(directory: Path, *, finished: int, waiting: int, delayed: int, retryi
     opened.enqueue([JobSpec("true", id="known"), JobSpec("true", id="prefix-1")], now=NOW)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def dead(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SqliteRepository, SqliteRepository]]:
+    few, many = (SqliteRepository(tmp_path_factory.mktemp("dead") / "queue.db") for _ in range(2))
+    for store, jobs in ((few, 20), (many, 5_000)):
+        store._db.execute("PRAGMA synchronous = OFF")
+        store.join(WORKER, now=NOW, ticks=1.0)
+        store.enqueue([JobSpec("false", queue=f"q{number % 2}") for number in range(jobs)], now=NOW)
+        ended = enumerate(_turn(store, slots=jobs))
+        died = [one._replace(verdict=Bury("no", f"of {number % 5}")) for number, one in ended]
+        _turn(store, slots=0, settlements=tuple(died))
+    yield few, many
+    few.close()
+    many.close()
+
+
+class TestTheCostOfTheDead:
+    """Two stores with the same groups, and twenty dead jobs in one, five thousand in the other."""
+
+    def test_groups_do_not_grow_with_it(self, dead: tuple[SqliteRepository, SqliteRepository]) -> None:
+        few, many = (_steps(store, lambda store: store.dead_groups(EVERY, limit=3)) for store in dead)
+        assert [len(group.queues) for group in dead[1].dead_groups(EVERY).groups] == [2] * 5
+        assert many <= 1.2 * few + 5, (few, many)
+
+    def test_finding_a_group_does_not_grow_with_it(self, dead: tuple[SqliteRepository, SqliteRepository]) -> None:
+        group = dead[0].dead_groups(EVERY).groups[0].id
+        few, many = (_steps(store, lambda store: store.dead_signature(group)) for store in dead)
+        assert many <= 1.2 * few + 5, (few, many)
+
+    def test_a_group_is_listed_by_its_index_in_the_order_of_enqueueing(
+        self, dead: tuple[SqliteRepository, SqliteRepository]
+    ) -> None:
+        def everything(store: JobRepository) -> object:
+            return list(store.list(Filter(states=(JobState.DEAD,), signature="of 3")).jobs)
+
+        def newest(store: JobRepository) -> object:
+            return store.list(Filter(states=(JobState.DEAD,), signature="of 3"), limit=5)
+
+        for plan in (*_plans(dead[1], everything), *_plans(dead[1], newest)):
+            assert "jobs_by_signature" in plan
+            assert not [word for word in ("SCAN jobs", "TEMP B-TREE", "jobs_place") if word in plan], plan
 
 
 class TestTheCost:

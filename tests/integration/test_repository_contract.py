@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from queuectl import errors
+from queuectl.changes import parse_changes
 from queuectl.model import (
     FINAL,
     Bury,
@@ -20,6 +21,7 @@ from queuectl.model import (
     JobSpec,
     JobState,
     Outcome,
+    Policy,
     Retry,
     Return,
     Verdict,
@@ -36,6 +38,7 @@ from queuectl.repository.base import (
     Turn,
     WorkerIdentity,
 )
+from queuectl.repository.dead import DeadGroups, digits_for
 from tests import strategies
 
 if TYPE_CHECKING:
@@ -1063,6 +1066,196 @@ class TestRetry:
         with pytest.raises(errors.UniqueKeyTaken):
             repository.retry(EVERY, now=NOW)
         assert _listed(repository, Filter(states=(JobState.DEAD,))) == ["a", "b"]
+
+
+class TestChangesOfARetry:
+    def _changed(self, repository: JobRepository, *texts: str, now: int = NOW) -> Job:
+        changes = parse_changes(texts, now=now)
+        repository.retry(Filter(ids=("a",)), now=now, changes=changes, by="me@here")
+        return repository.get("a")
+
+    def test_are_in_the_job_that_runs_again(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a", timeout=5.0, env={"A": "1", "B": "2"}, tags=("old", "both"))
+        texts = ("command=false", "queue=slow", "max_retries=7", "timeout=none", "tags=both,new")
+        job = self._changed(repository, *texts, "priority=-3", "env.B", "env.C=x=y", "cwd=/srv")
+        assert (job.state, job.attempts, job.command, job.queue) == (JobState.PENDING, 0, "false", "slow")
+        assert (job.max_retries, job.timeout, job.priority, job.cwd) == (7, None, -3, "/srv")
+        assert (job.tags, job.env) == (("both", "new"), {"A": "1", "C": "x=y"})
+        assert _claim(repository, worker, queues=["slow"]).leases[0].job.command == "false"
+
+    def test_move_the_job_in_every_list_and_count(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a", queue="x", tags=("old",))
+        self._changed(repository, "queue=y", "tags=new")
+        assert list(repository.queues()) == ["y"]
+        assert _listed(repository, Filter(tags=("old",))) == []
+        assert _listed(repository, Filter(tags=("new",), queues=("y",))) == ["a"]
+
+    def test_leave_everything_else_as_it_is(self, repository: JobRepository, worker: int) -> None:
+        fields = {"queue": "x", "tags": ("t",), "env": {"A": "1"}, "cwd": "/", "policy": Policy(retry_on=("75",))}
+        _dead(repository, worker, "a", timeout=5.0, backoff_base=2.0, unique_key="k", **fields)
+        before = repository.get("a")
+        after = self._changed(repository, "max_retries=9")
+        changing = {"state", "attempts", "max_retries", "updated_at", "next_run_at", "started_at", "finished_at"}
+        changing |= {"duration_seconds", "exit_code", "error", "signature"}
+        for name in set(before._fields) - changing:
+            assert getattr(after, name) == getattr(before, name), name
+
+    def test_stand_in_the_history_by_name_and_never_with_a_value(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a")
+        job = self._changed(repository, "command=secret", "env.TOKEN=secret")
+        reason = repository.history(job)[-1].reason
+        assert reason == "retried from the Dead Letter Queue by me@here, command, env.TOKEN changed"
+
+    def test_may_say_when_the_first_starts_and_spacing_counts_from_there(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _dead(repository, worker, "a", "b", "c")
+        repository.retry(EVERY, now=NOW, spacing=6000, changes=parse_changes(["delay=1m"], now=NOW))
+        assert [job.next_run_at for job in repository.list().jobs] == [NOW + 60_000, NOW + 66_000, NOW + 72_000]
+        assert repository.counts(now=NOW).scheduled == 3
+        assert not _claim(repository, worker, slots=3, now=NOW + 59_999).leases
+        assert len(_claim(repository, worker, slots=3, now=NOW + 66_000).leases) == 2
+
+    def test_that_clash_change_nothing_at_all(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a", "b")
+        with pytest.raises(errors.UniqueKeyTaken):
+            repository.retry(EVERY, now=NOW, changes=parse_changes(["command=x", "unique_key=k"], now=NOW))
+        assert {(job.command, job.state, job.unique_key) for job in repository.list().jobs} == {
+            ("true", JobState.DEAD, None)
+        }
+
+
+class TestDeadGroups:
+    @staticmethod
+    def _die(repository: JobRepository, worker: int, of: str, *ids: str, at: int = NOW + SECOND, **fields: Any) -> None:
+        for name in ids:
+            _enqueue(repository, name, priority=1000, **fields)
+            _settle(repository, worker, _lease(repository, worker), Bury("exit code 1", of), at=at)
+
+    def test_nobody_dead_makes_no_group(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        _settle(repository, worker, _lease(repository, worker), Complete())
+        assert repository.dead_groups(EVERY) == DeadGroups([], 0, 0, 6)
+
+    def test_the_largest_comes_first_with_its_newest_job_and_its_queues(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        self._die(repository, worker, "disk full", "a", queue="x")
+        self._die(repository, worker, "refused", "b", "c", queue="z")
+        self._die(repository, worker, "refused", "d", queue="y", at=NOW + 9 * SECOND)
+        self._die(repository, worker, "refused", "e", queue="z")
+        found = repository.dead_groups(EVERY)
+        assert (found.jobs, found.others) == (5, 0)
+        first, second = found.groups
+        assert (first.signature, first.jobs, first.newest, first.queues) == ("refused", 4, "e", ("y", "z"))
+        assert (second.signature, second.jobs, second.newest, second.newest_at) == ("disk full", 1, "a", NOW + SECOND)
+
+    def test_a_limit_says_how_many_it_leaves_out(self, repository: JobRepository, worker: int) -> None:
+        for number in range(5):
+            self._die(repository, worker, f"no {number}", *(f"j{number}-{one}" for one in range(number + 1)))
+        found = repository.dead_groups(EVERY, limit=2)
+        assert [(group.signature, group.jobs) for group in found.groups] == [("no 4", 5), ("no 3", 4)]
+        assert (found.others, found.jobs) == (3, 15)
+
+    @pytest.mark.parametrize(
+        ("which", "expected"),
+        [
+            (Filter(queues=("x",)), [("p", 2, "c", ("x",)), ("q", 1, "d", ("x",))]),
+            (Filter(queues=("y",)), [("p", 1, "b", ("y",))]),
+            (Filter(queues=("x", "y")), [("p", 3, "c", ("x", "y")), ("q", 1, "d", ("x",))]),
+            (Filter(tags=("t",)), [("p", 1, "b", ("y",)), ("q", 1, "d", ("x",))]),
+            (Filter(search="C"), [("p", 1, "c", ("x",))]),
+            (Filter(queues=("nowhere",)), []),
+        ],
+        ids=str,
+    )
+    def test_a_filter_counts_only_what_it_lets_through(
+        self, repository: JobRepository, worker: int, which: Filter, expected: list[tuple[object, ...]]
+    ) -> None:
+        for name, of, queue, tags in [
+            ("a", "p", "x", ()),
+            ("b", "p", "y", ("t",)),
+            ("c", "p", "x", ()),
+            ("d", "q", "x", ("t",)),
+        ]:
+            self._die(repository, worker, of, name, queue=queue, tags=tags)
+        found = repository.dead_groups(which).groups
+        assert [(one.signature, one.jobs, one.newest, one.queues) for one in found] == expected
+
+    def test_whoever_is_retried_cancelled_replaced_or_removed_is_counted_no_more(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        self._die(repository, worker, "p", "a", "b", "c", "d", "e")
+        self._die(repository, worker, "q", "f")
+        repository.retry(Filter(ids=("a",)), now=NOW)
+        repository.cancel(Filter(ids=("b",)), now=NOW, grace=1.0)
+        repository.remove(Filter(ids=("c",)))
+        repository.enqueue([JobSpec("true", id="d")], now=NOW, if_exists=IfExists.REPLACE)
+        assert [(one.signature, one.jobs) for one in repository.dead_groups(EVERY).groups] == [("p", 1), ("q", 1)]
+        repository.prune(Filter(states=(JobState.DEAD,), signature="q"), limit=10)
+        assert [(one.signature, one.newest) for one in repository.dead_groups(EVERY).groups] == [("p", "e")]
+
+    def test_whoever_dies_again_of_something_else_changes_its_group(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        self._die(repository, worker, "p", "a")
+        repository.retry(EVERY, now=NOW)
+        _settle(repository, worker, _lease(repository, worker), Bury("no", "q"))
+        assert [(one.signature, one.jobs) for one in repository.dead_groups(EVERY).groups] == [("q", 1)]
+
+    def test_without_a_signature_the_reason_is_one(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a")
+        assert [one.signature for one in repository.dead_groups(EVERY).groups] == ["exit code 1"]
+
+    def test_a_filter_by_signature_chooses_for_every_command(self, repository: JobRepository, worker: int) -> None:
+        self._die(repository, worker, "p", "a", "c", "e", queue="x")
+        self._die(repository, worker, "p", "b", queue="w")
+        self._die(repository, worker, "q", "d")
+        _enqueue(repository, "ready")
+        one = Filter(states=(JobState.DEAD,), signature="p")
+        assert _listed(repository, one) == ["a", "c", "e", "b"]
+        listing = repository.list(one, limit=3)
+        assert (_ids(listing.jobs), listing.older) == (["c", "e", "b"], 1)
+        assert _listed(repository, Filter(signature="p", queues=("x",))) == ["a", "c", "e"]
+        assert _listed(repository, Filter(signature="p", states=(JobState.PENDING,))) == []
+        assert list(repository.retry(one._replace(queues=("w",)), now=NOW)) == ["b"]
+        assert repository.prune(one, limit=2).ids == ("a", "c")
+        assert list(repository.retry(one, now=NOW)) == ["e"]
+        assert _listed(repository, Filter(states=(JobState.DEAD,))) == ["d"]
+
+    def test_a_group_is_named_by_its_id_or_a_prefix_in_any_case(self, repository: JobRepository, worker: int) -> None:
+        self._die(repository, worker, "p", "a")
+        self._die(repository, worker, "q", "b")
+        for group in repository.dead_groups(EVERY).groups:
+            for reference in (group.id, group.id[:6], group.id[:1], group.id.upper()):
+                assert repository.dead_signature(reference) == group.signature
+
+    @pytest.mark.parametrize("reference", ["", " ", "zz", "0" * 40])
+    def test_an_unknown_group_is_not_found(self, repository: JobRepository, worker: int, reference: str) -> None:
+        self._die(repository, worker, "p", "a")
+        with pytest.raises(errors.GroupNotFound):
+            repository.dead_signature(reference)
+
+    def test_a_group_is_gone_with_the_last_of_its_jobs(self, repository: JobRepository, worker: int) -> None:
+        self._die(repository, worker, "p", "a")
+        (group,) = repository.dead_groups(EVERY).groups
+        repository.retry(EVERY, now=NOW)
+        with pytest.raises(errors.GroupNotFound):
+            repository.dead_signature(group.id)
+
+    def test_a_prefix_of_several_groups_is_ambiguous(self, repository: JobRepository, worker: int) -> None:
+        for number in range(70):  # of sixteen first digits one is shared by five at the least
+            self._die(repository, worker, str(number), f"j{number}")
+        found = repository.dead_groups(EVERY)
+        firsts = [one.id[0] for one in found.groups]
+        shared = next(digit for digit in firsts if firsts.count(digit) > 3)
+        with pytest.raises(errors.AmbiguousId, match=r"fits several groups: .*, …"):
+            repository.dead_signature(shared)
+
+    def test_as_many_digits_are_shown_as_tell_all_groups_apart(self) -> None:
+        assert digits_for([]) == 6
+        assert digits_for(["abcdef700000", "abcdef800000", "0bcdef700000"]) == 7
+        assert digits_for(["abcdef000000", "abcdef000001"]) == 12
 
 
 class TestCancel:

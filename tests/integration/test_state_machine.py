@@ -429,6 +429,12 @@ class QueueMachine(RuleBasedStateMachine):
         assert sum(jobs for _, _, jobs in kept) == len(self.jobs)
 
     @invariant()
+    def the_dead_are_counted_by_what_they_died_of(self) -> None:
+        kept = self.outside.execute("SELECT signature, jobs FROM dead_by_signature ORDER BY 1").fetchall()
+        real = "SELECT signature, count(*) FROM jobs WHERE state = 'dead' GROUP BY 1 ORDER BY 1"
+        assert kept == self.outside.execute(real).fetchall()
+
+    @invariant()
     def accepted_is_what_is_there_and_what_was_pruned(self) -> None:
         (accepted,) = self.outside.execute(
             "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'jobs'"

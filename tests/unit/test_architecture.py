@@ -25,7 +25,7 @@ FLOORS = (
     ("model",),
     ("fields",),
     ("spec", "config"),
-    ("retry", "preferences"),
+    ("retry", "preferences", "changes"),
     ("repository",),
     ("worker",),
     ("doctor",),

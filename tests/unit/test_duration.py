@@ -16,6 +16,7 @@ from queuectl.duration import (
     format_time,
     instant_after,
     parse_duration,
+    parse_rate,
     parse_rfc3339,
     parse_time,
 )
@@ -121,6 +122,29 @@ def test_any_text_is_a_duration_in_range_or_invalid(text: str) -> None:
         assert seconds.hint
     else:
         assert 0 <= seconds <= MAX_DURATION
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("10/m", 6.0), ("1/s", 1.0), ("4/s", 0.25), ("1/h", 3600.0), (" 60 / h ", 60.0), ("1000/s", 0.001)],
+)
+def test_a_rate_means_the_seconds_from_one_to_the_next(text: str, seconds: float) -> None:
+    assert parse_rate(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10", "10/", "/m", "0/s", "-1/s", "1.5/s", "10/d", "10/min", "10m", "1/1s", "٣/s", "9" * 99 + "/s"]
+)
+def test_what_is_no_rate_is_refused_with_the_way_out(text: str) -> None:
+    with pytest.raises(InvalidInput, match="is not a rate") as refused:
+        parse_rate(text)
+    assert "10/m" in (refused.value.hint or "")
+
+
+def test_a_rate_of_more_than_a_thousand_a_second_is_refused() -> None:
+    assert parse_rate("60000/m") == 0.001
+    with pytest.raises(InvalidInput, match="too fast"):
+        parse_rate("60001/m")
 
 
 @given(st.integers(0, 10**9))

@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from queuectl.cli.output import safe
 from queuectl.repository import open_repository
+from queuectl.repository.base import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from queuectl.repository.base import JobRepository
 
 _DESCRIPTION = 50  #: characters of a command beside an id
+_GROUPS = 100  #: of dead jobs, that are offered
 _NEWEST = 200  #: jobs whose tags are offered
 
 
@@ -51,6 +53,20 @@ def workers(session: Session, incomplete: str) -> list[CompletionItem]:
     )
 
 
+def groups(session: Session, incomplete: str) -> list[CompletionItem]:
+    """Offer the groups of dead jobs with what they died of, the largest first."""
+
+    def ask(repository: JobRepository) -> list[CompletionItem]:
+        found = repository.dead_groups(Filter(), limit=_GROUPS)
+        return [
+            CompletionItem(one.id, help=_shortened(f"{one.jobs:,} · {one.signature[:_DESCRIPTION]}"))
+            for one in found.groups
+            if one.id.startswith(incomplete.lower())
+        ]
+
+    return _answer(session, ask)
+
+
 def tags(session: Session, incomplete: str) -> list[CompletionItem]:
     """Offer the tags of the newest jobs."""
 
@@ -74,5 +90,9 @@ def _beginning(incomplete: str, names: Collection[str]) -> list[CompletionItem]:
 
 
 def _description(job: Job) -> str:
-    text = safe(f"{job.state} · {job.command[:_DESCRIPTION]}")
+    return _shortened(f"{job.state} · {job.command[:_DESCRIPTION]}")
+
+
+def _shortened(words: str) -> str:
+    text = safe(words)
     return text if len(text) <= _DESCRIPTION else text[: _DESCRIPTION - 1] + "…"

@@ -10,6 +10,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from queuectl.changes import NO_CHANGES
+from queuectl.repository.dead import Dying
 from queuectl.repository.keeping import Keeping
 from queuectl.repository.pruning import Pruning
 from queuectl.repository.working import Working
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from queuectl.changes import Changes
     from queuectl.model import Execution, Job, JobSpec, JobState, Transition, Verdict
 
 
@@ -146,7 +149,7 @@ class Worker(NamedTuple):
     jobs: tuple[str, ...]  #: ids of the jobs it holds
 
 
-class JobRepository(Pruning, Working, Keeping, Protocol):
+class JobRepository(Dying, Pruning, Working, Keeping, Protocol):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password
@@ -206,11 +209,14 @@ class JobRepository(Pruning, Working, Keeping, Protocol):
     def queues(self) -> Sequence[str]:
         """Return the names of all queues that hold a job, sorted."""
 
-    def retry(self, which: Filter, *, now: int, by: str = "", spacing: int = 0) -> Sequence[str]:
-        """Make the jobs that it lets through pending again, attempts 0; return their ids.
+    def retry(
+        self, which: Filter, *, now: int, by: str = "", spacing: int = 0, changes: Changes = NO_CHANGES
+    ) -> Sequence[str]:
+        """Make the jobs that it lets through pending again, attempts 0, with these changes; return their ids.
 
         Only jobs in `which.states` count, which have to be final ones; none named: dead ones. With
-        `spacing` each is due so many milliseconds after the one before it. `by` is who wants it.
+        `spacing` each is due so many milliseconds after the one before it; the first one at once, or at the
+        `run_at` of the changes. `by` is who wants it.
 
         Raises:
             JobNotFound: one of `which.ids` is not there.

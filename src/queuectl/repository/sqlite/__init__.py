@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from queuectl.repository.sqlite.act import Acting
 from queuectl.repository.sqlite.claim import Claiming
+from queuectl.repository.sqlite.dead import Dying
 from queuectl.repository.sqlite.enqueue import Enqueueing
 from queuectl.repository.sqlite.keeping import Keeping
 from queuectl.repository.sqlite.listing import Listing
@@ -12,5 +13,5 @@ from queuectl.repository.sqlite.settings import Settings
 from queuectl.repository.sqlite.workers import Workers
 
 
-class SqliteRepository(Enqueueing, Listing, Acting, Pruning, Claiming, Workers, Settings, Keeping):
+class SqliteRepository(Enqueueing, Listing, Acting, Dying, Pruning, Claiming, Workers, Settings, Keeping):
     """A `queuectl.repository.base.JobRepository` in one SQLite file."""

@@ -6,9 +6,12 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from queuectl import errors
+from queuectl.changes import NO_CHANGES
 from queuectl.model import FINAL, JobState
 from queuectl.repository.base import Cancelled
+from queuectl.repository.dead import group_id
 from queuectl.repository.sqlite.actions import note
+from queuectl.repository.sqlite.changing import change
 from queuectl.repository.sqlite.connection import Connection
 from queuectl.repository.sqlite.listing import condition, find
 from queuectl.repository.sqlite.rows import COLUMNS, marks
@@ -16,6 +19,7 @@ from queuectl.repository.sqlite.rows import COLUMNS, marks
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from queuectl.changes import Changes
     from queuectl.repository.base import Filter
 
 _RETRY = """
@@ -50,17 +54,24 @@ class Acting(Connection):
             note(db, "cancel", described(which), jobs=len(rows), now=now, by=by)
         return Cancelled(tuple(row[1] for row in others), tuple(row[1] for row in running))
 
-    def retry(self, which: Filter, *, now: int, by: str = "", spacing: int = 0) -> Sequence[str]:
+    def retry(
+        self, which: Filter, *, now: int, by: str = "", spacing: int = 0, changes: Changes = NO_CHANGES
+    ) -> Sequence[str]:
         """Make ended jobs pending again; see `JobRepository.retry`."""
         states = tuple(state for state in which.states or (JobState.DEAD,) if state in FINAL)
+        first = max(now, changes.fields.get("run_at", now))
+        lasting = changes._replace(fields={name: value for name, value in changes.fields.items() if name != "run_at"})
         with self._writing() as db:
             rows = _retriable(db, which.ids, states) if which.ids else _chosen(db, which._replace(states=states))
             try:
                 for number, (seq, _, state) in enumerate(rows):
                     whence = "retried from the Dead Letter Queue" if state == JobState.DEAD else "retried"
-                    due = now + number * spacing
-                    db.execute(_RETRY, (int(due > now), due, now, _reason(whence, by), seq))
-                note(db, "retry", described(which), jobs=len(rows), now=now, by=by)
+                    due = first + number * spacing
+                    reason = _reason(whence, by, changes)
+                    db.execute(_RETRY, (int(due > now), due, now, reason, seq))
+                    change(db, seq, lasting, now=now)
+                edits = "".join(f" --edit {name}" for name in changes.names)
+                note(db, "retry", described(which) + edits, jobs=len(rows), now=now, by=by)
                 return [job_id for _, job_id, _ in rows]
             except sqlite3.IntegrityError as error:
                 raise errors.UniqueKeyTaken(
@@ -102,15 +113,16 @@ def _retriable(db: sqlite3.Connection, ids: Sequence[str], states: Collection[Jo
 def _chosen(db: sqlite3.Connection, which: Filter) -> list[tuple[int, str, str]]:
     """Return seq, id and state of the jobs that a filter lets through, in the order of enqueueing."""
     places, where, values = condition(which)
+    here = f"place IN ({marks(places)})" if places else "1"
     query = (
-        f"SELECT seq, id, state FROM jobs WHERE {where} AND place IN ({marks(places)})"
-        f" AND state IN ({marks(which.states)}) ORDER BY seq"
+        f"SELECT seq, id, state FROM jobs WHERE {where} AND {here} AND state IN ({marks(which.states)}) ORDER BY seq"
     )
     return db.execute(query, (*values, *places, *which.states)).fetchall()
 
 
-def _reason(what: str, by: str) -> str:
-    return f"{what} by {by}" if by else what
+def _reason(what: str, by: str, changes: Changes = NO_CHANGES) -> str:
+    edited = f", {', '.join(changes.names)} changed" if changes.names else ""
+    return f"{what} by {by}{edited}" if by else what + edited
 
 
 def described(which: Filter) -> str:
@@ -120,4 +132,6 @@ def described(which: Filter) -> str:
     words = [f"--state {','.join(which.states)}"] if which.states else []
     for option, values in (("--queue", which.queues), ("--tag", which.tags), ("--search", [which.search])):
         words += [f"{option} {value}" for value in values if value]
+    if which.signature is not None:
+        words.append(f"--group {group_id(which.signature)}")
     return " ".join(words) or "all"

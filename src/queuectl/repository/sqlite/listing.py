@@ -28,6 +28,8 @@ _DUE = """
     SELECT count(*), coalesce(sum(attempts > 0), 0), min(seq), next_run_at FROM jobs INDEXED BY jobs_due
     WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ?
 """
+#: The index has them by queue; so they come in the order of enqueueing.
+_DIED_OF = "seq IN (SELECT seq FROM jobs INDEXED BY jobs_by_signature WHERE state = 'dead' AND signature = ?)"
 _OLDEST = "SELECT seq, next_run_at FROM jobs INDEXED BY jobs_place WHERE place = 'ready' ORDER BY seq LIMIT 1"
 
 
@@ -147,8 +149,10 @@ def condition(which: base.Filter) -> tuple[tuple[str, ...], str, tuple[Any, ...]
         clauses.append("(instr(casefold(id), ?) OR instr(casefold(command), ?))")
         values += [which.search.casefold()] * 2
     if which.signature is not None:
-        clauses.append("signature = ? AND state = 'dead'")
+        clauses.append(_DIED_OF)
         values.append(which.signature)
+        # By their place one would walk past all the dead, and of other places there are none.
+        places = [] if "dead" in places else places
     if which.finished_before is not None:
         clauses.append("finished_at < ?")
         values.append(which.finished_before)

@@ -95,10 +95,13 @@ def _final(which: Filter) -> tuple[JobState, ...]:
 
 def _fits(which: Filter) -> tuple[str, tuple[Any, ...]]:
     """Return SQL that says of a job of the right state whether it is meant, with its values."""
-    _, fits, values = condition(which._replace(tags=()))
+    _, fits, values = condition(which._replace(tags=(), signature=None))
     # One job at a time: to collect all that carry a tag would cost each step as much as all steps.
     carries = " AND EXISTS (SELECT 1 FROM tags WHERE tag = ? AND tags.seq = jobs.seq)" * len(which.tags)
-    return fits + carries, (*values, *which.tags)
+    values = (*values, *which.tags)
+    if which.signature is None:
+        return fits + carries, values
+    return f"{fits}{carries} AND signature = ?", (*values, which.signature)
 
 
 def _walk(db: sqlite3.Connection, which: Filter, limit: int, after: int) -> tuple[list[int], int | None, bool]:

@@ -7,7 +7,8 @@ ALTER TABLE jobs ADD COLUMN policy TEXT;
 ALTER TABLE jobs ADD COLUMN retry_until INTEGER;
 -- What a dead job died of, numbers and paths folded.
 ALTER TABLE jobs ADD COLUMN signature TEXT;
-CREATE INDEX jobs_by_signature ON jobs (signature, seq) WHERE state = 'dead';
+-- By queue, so that the queues of those who died of the same are found without reading all of them.
+CREATE INDEX jobs_by_signature ON jobs (signature, queue, seq) WHERE state = 'dead';
 
 DROP TRIGGER jobs_record_transition;
 DROP TRIGGER jobs_remove;
