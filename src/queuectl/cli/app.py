@@ -29,6 +29,7 @@ TABLE = {
     "cancel": ("Jobs", "Stop jobs, running or not.", "queuectl.cli.cancel:command"),
     "rm": ("Jobs", "Remove jobs that have ended.", "queuectl.cli.rm:command"),
     "prune": ("Jobs", "Remove jobs that ended long ago.", "queuectl.cli.prune:command"),
+    "events": ("Jobs", "Tell what happened to the jobs, step by step.", "queuectl.cli.events:command"),
     "worker": ("Workers", "Run the jobs; see and stop the workers.", "queuectl.cli.worker:command"),
     "dlq": ("Dead Letter Queue", "See, retry and purge the jobs that gave up.", "queuectl.cli.dlq:command"),
     "config": ("Settings", "Read and change the store's settings.", "queuectl.cli.config:command"),
