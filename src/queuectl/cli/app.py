@@ -33,6 +33,7 @@ TABLE = {
     "worker": ("Workers", "Run the jobs; see and stop the workers.", "queuectl.cli.worker:command"),
     "dlq": ("Dead Letter Queue", "See, retry and purge the jobs that gave up.", "queuectl.cli.dlq:command"),
     "config": ("Settings", "Read and change the store's settings.", "queuectl.cli.config:command"),
+    "schema": ("Settings", "Print the JSON Schema of jobs, events and errors.", "queuectl.cli.schema:command"),
     "completion": ("Getting started", "Let the shell complete commands and ids.", "queuectl.cli.completion:command"),
     "demo": ("Getting started", "Take a tour of ten seconds.", "queuectl.cli.demo:command"),
 }
