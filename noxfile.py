@@ -181,13 +181,15 @@ def acceptance(session: nox.Session, measured: bool) -> None:  # noqa: FBT001 - 
 
 @nox.session(requires=["build"])
 def docs(session: nox.Session) -> None:
-    """Follow the links in the documents, and run what they and the examples promise."""
+    """Follow the links in the documents, and run what they and the examples promise; `-- --write` makes copies."""
     _install_wheel(session, *_group("test"))
+    if session.posargs == ["--write"]:
+        session.run("python", "tools/reference.py", "--write")
+        return
     broken = [link for page in _pages() for link in _broken_links(page)]
     if broken:
         session.error("broken links:\n" + "\n".join(broken))
-    if (ROOT / "tests/docs").is_dir():
-        session.run("pytest", "tests/docs", *session.posargs)
+    session.run("pytest", "tests/docs", *session.posargs)
     for example in sorted(Path("examples").glob("*.py")):
         session.run("python", str(example))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from queuectl.cli import output
-from queuectl.cli.options import job_ids, shared
+from queuectl.cli.options import Count, job_ids, shared
 from queuectl.cli.session import now
 from queuectl.cli.words import Command
 from queuectl.duration import format_time
@@ -38,7 +38,7 @@ _LOOK = 0.05
 )
 @click.option("--job", "job_id", metavar="ID", shell_complete=job_ids(), help="Only the steps of this job.")
 @click.option(
-    "-n", "--limit", type=click.IntRange(0, 2**63 - 1), metavar="N",
+    "-n", "--limit", type=Count(), metavar="N",
     help="No more than N events; 0 for all.  [default: 50 without --after and --follow, else all]",
 )  # fmt: skip
 @shared
