@@ -138,8 +138,9 @@ def _check_contents(session: nox.Session) -> None:
     }
     metadata = f"{NAME.replace('-', '_')}-{VERSION}"
     with zipfile.ZipFile(_built("whl")) as wheel:
-        inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
-        if lost := {f"{metadata}.dist-info/licenses/LICENSE", "queuectl/py.typed"} - set(wheel.namelist()):
+        inside = {name for name in wheel.namelist() if not re.match(r"[^/]+\.(dist-info|data)/", name)}
+        manual = f"{metadata}.data/data/share/man/man1/queuectl.1"
+        if lost := {f"{metadata}.dist-info/licenses/LICENSE", manual, "queuectl/py.typed"} - set(wheel.namelist()):
             session.error(f"the wheel lacks {sorted(lost)}")
     if inside != source:
         session.error(f"the wheel and src/ differ in {sorted(inside ^ source)}")

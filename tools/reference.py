@@ -28,8 +28,8 @@ ROOT = Path(__file__).parents[1]
 _WIDTH = 100
 _SHARED = "\n\nGlobal options:\n"
 _PREFACE = """\
-What `--help` prints, of every command; as a man page: `man docs/queuectl.1`. Both are made from the program by
-`nox -s docs -- --write`. [cli.md](cli.md) says what it means: JSON fields, columns, exit codes."""
+What `--help` prints, of every command; as a man page: `man queuectl`, or here `man docs/queuectl.1`. Both are made
+from the program by `nox -s docs -- --write`. [cli.md](cli.md) says what it means: JSON fields, columns, exit codes."""
 
 
 class Entry(NamedTuple):

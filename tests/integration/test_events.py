@@ -60,6 +60,7 @@ def _all(store: JobRepository, after: str = START, *, size: int = 500) -> list[E
     found: list[Event] = []
     while page := store.events(after, limit=size):
         assert len(page) <= size
+        assert page[-1].cursor != after  # or this would have no end
         found += page
         after = page[-1].cursor
     return found
