@@ -47,22 +47,30 @@ class Entry(NamedTuple):
 
 def entries() -> Iterator[Entry]:
     """Yield the commands in the order of the help; a group before what is in it."""
-    root = click.Context(cli, info_name="queuectl", terminal_width=_WIDTH, max_content_width=_WIDTH)
     for word in TABLE:
-        yield from _entries(cli, word, root)
+        yield from _entries(cli, word, _context(cli, "queuectl"))
 
 
 def _entries(group: click.Group, word: str, above: click.Context) -> Iterator[Entry]:
     command = group.get_command(above, word)
     assert command is not None
-    context = click.Context(
-        command, info_name=word, parent=above, terminal_width=_WIDTH, max_content_width=_WIDTH,
-        help_option_names=["-h", "--help"],
-    )  # fmt: skip
+    context = _context(command, word, above)
     yield Entry(context.command_path, command, context)
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):
             yield from _entries(command, inner, context)
+
+
+def _context(command: click.Command, word: str, above: click.Context | None = None) -> click.Context:
+    """Return what a command is called in; Click keeps the names of a help option that it has once made."""
+    return click.Context(
+        command,
+        info_name=word,
+        parent=above,
+        terminal_width=_WIDTH,
+        max_content_width=_WIDTH,
+        help_option_names=cli.context_settings["help_option_names"],
+    )
 
 
 # -- docs/reference.md ------------------------------------------------------------------------
@@ -70,12 +78,10 @@ def _entries(group: click.Group, word: str, above: click.Context) -> Iterator[En
 
 def reference() -> str:
     """Return the help of every command as one page."""
-    root = click.Context(cli, info_name="queuectl", terminal_width=_WIDTH, max_content_width=_WIDTH,
-                         help_option_names=["-h", "--help"])  # fmt: skip
     parts = [
         "# Reference",
         _PREFACE,
-        _block(cli.get_help(root)),
+        _block(cli.get_help(_context(cli, "queuectl"))),
     ]
     for entry in entries():
         parts += [f"## {entry.words}", _block(entry.help)]
@@ -104,7 +110,7 @@ def manual() -> str:
         *_text(cli.help or ""),
         ".SH GLOBAL OPTIONS",
         "They stand before or after the command's word.",
-        *_options(cli, click.Context(cli, info_name="queuectl"), shared=True),
+        *_options(cli, _context(cli, "queuectl"), shared=True),
         ".SH COMMANDS",
     ]
     for entry in entries():

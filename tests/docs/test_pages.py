@@ -64,7 +64,7 @@ def _commands(page: str) -> Iterator[list[str]]:
 def test_every_command_and_option_of_a_page_is_there(page: str) -> None:
     for words in _commands(page):
         group: click.Command = cli
-        context = click.Context(cli)
+        context = click.Context(cli, **cli.context_settings)
         rest = list(words)
         while isinstance(group, click.Group):
             while rest and rest[0].startswith("-"):  # shared options in front
