@@ -138,8 +138,9 @@ def _check_contents(session: nox.Session) -> None:
     }
     metadata = f"{NAME.replace('-', '_')}-{VERSION}"
     with zipfile.ZipFile(_built("whl")) as wheel:
-        inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
-        if lost := {f"{metadata}.dist-info/licenses/LICENSE", "queuectl/py.typed"} - set(wheel.namelist()):
+        inside = {name for name in wheel.namelist() if not re.match(r"[^/]+\.(dist-info|data)/", name)}
+        manual = f"{metadata}.data/data/share/man/man1/queuectl.1"
+        if lost := {f"{metadata}.dist-info/licenses/LICENSE", manual, "queuectl/py.typed"} - set(wheel.namelist()):
             session.error(f"the wheel lacks {sorted(lost)}")
     if inside != source:
         session.error(f"the wheel and src/ differ in {sorted(inside ^ source)}")
@@ -181,13 +182,15 @@ def acceptance(session: nox.Session, measured: bool) -> None:  # noqa: FBT001 - 
 
 @nox.session(requires=["build"])
 def docs(session: nox.Session) -> None:
-    """Follow the links in the documents, and run what they and the examples promise."""
+    """Follow the links in the documents, and run what they and the examples promise; `-- --write` makes copies."""
     _install_wheel(session, *_group("test"))
+    if session.posargs == ["--write"]:
+        session.run("python", "tools/reference.py", "--write")
+        return
     broken = [link for page in _pages() for link in _broken_links(page)]
     if broken:
         session.error("broken links:\n" + "\n".join(broken))
-    if (ROOT / "tests/docs").is_dir():
-        session.run("pytest", "tests/docs", *session.posargs)
+    session.run("pytest", "tests/docs", *session.posargs)
     for example in sorted(Path("examples").glob("*.py")):
         session.run("python", str(example))
 

@@ -14,8 +14,11 @@ from queuectl import __version__, errors
 from queuectl.cli import app, failure, output
 from queuectl.cli.app import TABLE, cli
 from queuectl.cli.session import Session
+from queuectl.cli.shapes import every_error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.integration.conftest import CommandLine
 
 
@@ -264,3 +267,39 @@ def test_json_counts_wherever_it_stands(run: CommandLine, words: tuple[str, ...]
     for line in ((*words, "--json"), ("--json", *words)):
         assert run(*line, code=2) == ""
         assert json.loads(run.said.splitlines()[-1])["error"]["code"] == "invalid_input"
+
+
+def _every_command(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from _every_command(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def _required(words: tuple[str, ...]) -> list[str]:
+    """Return something for each argument that a command must have."""
+    command: click.Command | None = cli
+    for word in words:
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
+    assert command is not None
+    return ["x" for param in command.params if isinstance(param, click.Argument) and param.required]
+
+
+@pytest.mark.parametrize("words", [*_every_command()], ids=" ".join)
+def test_every_command_says_its_errors_as_json(run: CommandLine, words: tuple[str, ...]) -> None:
+    (run.home / "text").write_text("not a database, but a text of some length" * 100, encoding="utf-8")
+    known = {kind.code for kind in every_error(errors.QueuectlError)}
+    for more in (["--nonsense"], ["--db", "."], ["--db", "text"], ["--db", ""], ["--db", "missing/queue.db"]):
+        done = CliRunner().invoke(cli, [*words, "--json", *more, *_required(words)])
+        if done.exit_code == 0:
+            assert words[0] == "completion" or "--db" in more
+            continue
+        assert done.stdout == ""
+        error = json.loads(done.stderr.splitlines()[-1])["error"]
+        assert error["code"] in known
+        assert error["hint"]
+        assert done.stderr.splitlines()[0] == f"Error: {error['message']}"

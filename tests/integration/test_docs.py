@@ -12,6 +12,7 @@ import pytest
 from queuectl import errors
 from queuectl.cli.app import cli
 from queuectl.cli.jobjson import job_object
+from queuectl.cli.shapes import every_error
 from queuectl.config import SETTINGS
 from queuectl.model import Job, JobState
 
@@ -67,14 +68,10 @@ def test_every_heading_names_commands() -> None:
     assert named - {"Exit codes", "ls"} == set(COMMANDS)
 
 
-def test_the_exit_codes_of_all_errors_are_listed() -> None:
-    def tree(kind: type[errors.QueuectlError]) -> Iterator[type[errors.QueuectlError]]:
-        yield kind
-        for child in kind.__subclasses__():
-            yield from tree(child)
-
-    listed = {int(code) for code in re.findall(r"^\| (\d+)", section("Exit codes"), re.MULTILINE)}
-    assert {kind.exit_code for kind in tree(errors.QueuectlError)} <= listed
+def test_the_words_of_all_errors_are_listed_beside_their_exit_codes() -> None:
+    rows = re.findall(r"^\| (\d+)[^|]*\|[^|]*\|([^|]*)\|$", section("Exit codes"), re.MULTILINE)
+    listed = {(int(code), word) for code, words in rows for word in re.findall(r"`(\w+)`", words)}
+    assert listed == {(kind.exit_code, kind.code) for kind in every_error(errors.QueuectlError)}
 
 
 def test_the_fields_of_a_shown_job_are_listed_in_order() -> None:

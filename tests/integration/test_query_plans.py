@@ -13,6 +13,7 @@ import pytest
 from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome, Retry
 from queuectl.repository.base import EVERY, Filter, JobRepository, Settlement, WorkerIdentity
 from queuectl.repository.sqlite import SqliteRepository, prune
+from queuectl.repository.telling import START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +54,11 @@ def _ended_and_pruned(repository: JobRepository, which: Filter = EVERY) -> objec
     pruned = repository.prune(which, limit=2)
     assert len(pruned.ids) == 2
     return pruned
+
+
+def _events_behind_the_last_twenty(repository: JobRepository) -> object:
+    first, *_ = repository.last_events(limit=20)
+    return repository.events(first.cursor, limit=50)
 
 
 def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object]) -> list[str]:
@@ -126,6 +132,15 @@ def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object])
             id="prune-tagged",
         ),
         pytest.param(lambda store: store.is_past(1, 9), {"INTEGER PRIMARY KEY"}, id="is-past"),
+        pytest.param(lambda store: store.events(START, limit=9), {"SEARCH h USING INTEGER PRIMARY KEY"}, id="events"),
+        pytest.param(
+            lambda store: store.events(START, limit=9, job=store.get("j1")),
+            {"SEARCH h USING INDEX history_of_job (job=? AND rowid>?)"},
+            id="events-of-a-job",
+        ),
+        pytest.param(
+            lambda store: store.last_events(limit=9), {"SEARCH h USING INTEGER PRIMARY KEY"}, id="events-last"
+        ),
     ],
 )
 def test_every_statement_finds_its_rows_by_an_index_in_their_order(
@@ -236,6 +251,13 @@ class TestTheCost:
             pytest.param(lambda store: store.records(), id="records"),
             pytest.param(lambda store: store.retry(Filter(), now=NOW), id="retry-all"),
             pytest.param(lambda store: store.queues(), id="queues"),
+            pytest.param(lambda store: store.cursor(), id="cursor"),
+            pytest.param(lambda store: store.version(), id="version"),
+            pytest.param(lambda store: store.last_events(limit=20), id="last-events"),
+            pytest.param(_events_behind_the_last_twenty, id="events"),
+            pytest.param(lambda store: store.events(START, limit=20), id="first-events"),
+            pytest.param(lambda store: store.events(START, limit=20, job=store.get("known")), id="events-of-a-job"),
+            pytest.param(lambda store: store.last_events(limit=20, job=store.get("old")), id="last-events-of-a-job"),
             pytest.param(lambda store: store.prune(EVERY, limit=10), id="prune"),
             pytest.param(lambda store: store.prune(EVERY, limit=10, after=20), id="prune-further-on"),
         ],

@@ -29,6 +29,7 @@ TABLE = {
     "cancel": ("Jobs", "Stop jobs, running or not.", "queuectl.cli.cancel:command"),
     "rm": ("Jobs", "Remove jobs that have ended.", "queuectl.cli.rm:command"),
     "prune": ("Jobs", "Remove jobs that ended long ago.", "queuectl.cli.prune:command"),
+    "events": ("Jobs", "Tell what happened to the jobs, step by step.", "queuectl.cli.events:command"),
     "worker": ("Workers", "Run the jobs; see and stop the workers.", "queuectl.cli.worker:command"),
     "dlq": ("Dead Letter Queue", "See, retry and purge the jobs that gave up.", "queuectl.cli.dlq:command"),
     "config": ("Settings", "Read and change the store's settings.", "queuectl.cli.config:command"),
@@ -37,6 +38,7 @@ TABLE = {
     "backup": ("Store", "Copy the store while workers go on.", "queuectl.cli.backup:command"),
     "export": ("Store", "Write all jobs, with their history, as JSON Lines.", "queuectl.cli.export:command"),
     "import": ("Store", "Read what export wrote, all or nothing.", "queuectl.cli.import_:command"),
+    "schema": ("Settings", "Print the JSON Schema of jobs, events and errors.", "queuectl.cli.schema:command"),
     "completion": ("Getting started", "Let the shell complete commands and ids.", "queuectl.cli.completion:command"),
     "demo": ("Getting started", "Take a tour of ten seconds.", "queuectl.cli.demo:command"),
 }

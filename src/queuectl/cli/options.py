@@ -186,8 +186,19 @@ def preferred(key: str) -> Callable[[], Any]:
     return default
 
 
-_COUNT = click.IntRange(min=0, max=2**63 - 1)
-_COUNT.name = "whole number"  # as an error calls it
+class Count(click.IntRange):
+    """A number of things, 0 and more: what a store can hold is no bound that a person needs to read of."""
+
+    name = "whole number"  # as an error calls it
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=2**63 - 1)
+
+    def _describe_range(self) -> str:
+        return ""
+
+
+_COUNT = Count()
 
 #: Which jobs: of queues, with tags, with a text, and how many at most.
 queue_option = click.option(

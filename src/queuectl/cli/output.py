@@ -63,6 +63,26 @@ def discard() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def rest(seconds: float) -> None:
+    """Let time pass, and notice if meanwhile whoever reads stdout has gone.
+
+    Raises:
+        BrokenPipeError: nobody will read what is written from now on.
+    """
+    import select
+    import time
+
+    try:
+        descriptor = sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):  # closed, or no real file, as in tests
+        time.sleep(seconds)
+        return
+    watch = select.poll()
+    watch.register(descriptor, 0)  # errors are always reported
+    if watch.poll(seconds * 1000):
+        raise BrokenPipeError
+
+
 # -- for pipes ------------------------------------------------------------------------------
 
 

@@ -14,6 +14,8 @@ from queuectl.changes import NO_CHANGES
 from queuectl.repository.dead import Dying
 from queuectl.repository.keeping import Keeping
 from queuectl.repository.pruning import Pruning
+from queuectl.repository.telling import Telling
+from queuectl.repository.watching import Watching
 from queuectl.repository.working import Working
 
 if TYPE_CHECKING:
@@ -149,7 +151,7 @@ class Worker(NamedTuple):
     jobs: tuple[str, ...]  #: ids of the jobs it holds
 
 
-class JobRepository(Dying, Pruning, Working, Keeping, Protocol):
+class JobRepository(Dying, Keeping, Pruning, Telling, Watching, Working, Protocol):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password

@@ -10,8 +10,12 @@ from queuectl.repository.sqlite.keeping import Keeping
 from queuectl.repository.sqlite.listing import Listing
 from queuectl.repository.sqlite.prune import Pruning
 from queuectl.repository.sqlite.settings import Settings
+from queuectl.repository.sqlite.telling import Telling
+from queuectl.repository.sqlite.watching import Watching
 from queuectl.repository.sqlite.workers import Workers
 
 
-class SqliteRepository(Enqueueing, Listing, Acting, Dying, Pruning, Claiming, Workers, Settings, Keeping):
+class SqliteRepository(
+    Enqueueing, Listing, Acting, Dying, Pruning, Claiming, Workers, Settings, Keeping, Telling, Watching
+):
     """A `queuectl.repository.base.JobRepository` in one SQLite file."""
