@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from queuectl import errors
 from queuectl.model import Bury, Cancel, Complete, Execution, JobSpec, JobState, Outcome, Retry, Return, Verdict
 from queuectl.repository import open_repository
+from queuectl.repository.acting import ALL, Action, Paused
 from queuectl.repository.base import (
     EVERY,
     Enqueued,
@@ -20,6 +21,7 @@ from queuectl.repository.base import (
     IfExists,
     JobRepository,
     Lease,
+    Outlook,
     Settlement,
     Turn,
     WorkerIdentity,
@@ -1130,6 +1132,135 @@ def _everywhere(repository: JobRepository, worker: int, **fields: Any) -> None:
     _lease(repository, worker)
     _enqueue(repository, "scheduled", run_at=NOW + HOUR, **fields)
     _enqueue(repository, "ready", **fields)
+
+
+class TestPause:
+    @pytest.fixture(autouse=True)
+    def jobs(self, repository: JobRepository) -> None:
+        """A job in each of three queues; the best one is in x."""
+        for name, queue, priority in [("a", "x", 9), ("b", "y", 1), ("c", "z", 5)]:
+            _enqueue(repository, name, queue=queue, priority=priority)
+
+    def test_nothing_is_claimed_from_a_paused_queue(self, repository: JobRepository, worker: int) -> None:
+        assert repository.pause(["x"], now=NOW, by="ann@host") == ["x"]
+        assert _ids([lease.job for lease in _claim(repository, worker, slots=5).leases]) == ["c", "b"]
+        assert _claim(repository, worker, slots=5, queues=["x"]).leases == []
+        assert repository.resume(["x"], now=NOW, by="ann@host") == ["x"]
+        assert _lease(repository, worker).job.id == "a"
+
+    def test_nothing_at_all_is_claimed_while_all_are_paused(self, repository: JobRepository, worker: int) -> None:
+        assert repository.pause([ALL], now=NOW, by="ann@host") == [ALL]
+        _enqueue(repository, "d", queue="new")
+        assert _claim(repository, worker, slots=5).leases == []
+        assert _claim(repository, worker, slots=5, queues=["new", "x"]).leases == []
+        assert repository.outlook(now=NOW) == Outlook(ready=False, next_due=None, next_retry=None)
+
+    def test_the_named_queues_of_a_worker_are_taken_in_their_order_without_the_paused_ones(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        repository.pause(["x"], now=NOW, by="")
+        leases = _claim(repository, worker, slots=5, queues=["y", "x", "nobody", "z"]).leases
+        assert _ids([lease.job for lease in leases]) == ["c", "b"]
+
+    def test_of_many_open_queues_the_best_jobs_are_taken(self, repository: JobRepository, worker: int) -> None:
+        repository.pause(["x"], now=NOW, by="")
+        for number in range(600):  # more than one statement could name one by one
+            _enqueue(repository, f"j{number:03}", queue=f"q{number}", priority=number % 3)
+        leases = _claim(repository, worker, slots=3).leases
+        assert _ids([lease.job for lease in leases]) == ["c", "j002", "j005"]
+
+    def test_it_says_what_has_changed(self, repository: JobRepository) -> None:
+        assert repository.pause(["x", "y", "x"], now=NOW, by="ann@host") == ["x", "y"]
+        assert repository.pause(["z", "x"], now=NOW + 1, by="bob@host") == ["z"]
+        assert repository.paused() == [
+            Paused("x", NOW, "ann@host", 1),
+            Paused("y", NOW, "ann@host", 1),
+            Paused("z", NOW + 1, "bob@host", 1),
+        ]
+        assert repository.resume(["y", "x", "nobody"], now=NOW, by="") == ["x", "y"]
+        assert repository.resume(["x"], now=NOW, by="") == []
+        assert [paused.queue for paused in repository.paused()] == ["z"]
+
+    def test_all_lifts_every_pause_and_one_alone_cannot_be_lifted_out_of_all(self, repository: JobRepository) -> None:
+        repository.pause(["x", ALL], now=NOW, by="ann@host")
+        assert repository.paused() == [Paused(ALL, NOW, "ann@host", 3), Paused("x", NOW, "ann@host", 1)]
+        with pytest.raises(errors.WrongState):
+            repository.resume(["x"], now=NOW, by="ann@host")
+        assert len(repository.paused()) == 2
+        assert repository.resume([ALL], now=NOW, by="ann@host") == [ALL, "x"]
+        assert repository.paused() == []
+
+    def test_what_runs_goes_on_and_its_end_is_written(self, repository: JobRepository, worker: int) -> None:
+        lease = _lease(repository, worker)
+        repository.pause([lease.job.queue], now=NOW, by="")
+        assert _settle(repository, worker, lease, Retry(NOW + 2 * SECOND, "no")) == frozenset()
+        assert _claim(repository, worker, queues=["x"], now=NOW + HOUR).leases == []
+        repository.resume(["x"], now=NOW, by="")
+        assert _lease(repository, worker, now=NOW + HOUR).job.attempts == 2
+
+    def test_the_outlook_leaves_out_what_is_paused(self, repository: JobRepository, worker: int) -> None:
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
+        assert repository.outlook(["x"], now=NOW) == Outlook(ready=False, next_due=NOW + HOUR, next_retry=NOW + HOUR)
+        repository.pause(["x"], now=NOW, by="")
+        assert repository.outlook(["x"], now=NOW) == Outlook(ready=False, next_due=NOW + HOUR, next_retry=None)
+        assert not repository.outlook(["x"], now=NOW + HOUR).ready
+        assert repository.outlook(now=NOW).ready
+        repository.pause(["y", "z"], now=NOW, by="")
+        assert repository.outlook(now=NOW) == Outlook(ready=False, next_due=NOW + HOUR, next_retry=None)
+        repository.resume(["x"], now=NOW, by="")
+        assert repository.outlook(now=NOW).next_retry == NOW + HOUR
+        assert repository.outlook(now=NOW + HOUR).ready
+
+    def test_more_due_jobs_than_a_turn_makes_ready_keep_a_worker_at_it(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _enqueue(repository, *(f"j{number}" for number in range(1500)), queue="x", run_at=NOW + 1)
+        _enqueue(repository, "late", queue="late", run_at=NOW + 2)
+        assert repository.outlook(["late"], now=NOW + 2).ready
+        assert _claim(repository, worker, queues=["late"], now=NOW + 2).leases == []
+        assert repository.outlook(["late"], now=NOW + 2).ready
+        assert _ids([lease.job for lease in _claim(repository, worker, queues=["late"], now=NOW + 2).leases]) == [
+            "late"
+        ]
+        assert not repository.outlook(["late"], now=NOW + 2).ready
+
+    def test_another_process_keeps_to_it_at_once(
+        self, repository: JobRepository, connect: Callable[[], JobRepository], worker: int
+    ) -> None:
+        connect().pause([ALL], now=NOW, by="")
+        assert _claim(repository, worker).leases == []
+
+
+class TestActions:
+    def test_what_people_did_is_told_in_its_order_from_any_point_on(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _dead(repository, worker, "a", "b")
+        repository.pause(["x", "y"], now=NOW, by="ann@host")
+        repository.retry(EVERY, now=NOW + 1, by="bob@host")
+        repository.cancel(Filter(ids=("a",)), now=NOW + 2, grace=1.0, by="ann@host")
+        repository.resume([ALL], now=NOW + 3, by="ann@host")
+        repository.note("prune", "--state dead", jobs=7, now=NOW + 4, by="ann@host")
+        done = repository.actions()
+        assert [action[1:] for action in done] == [
+            (NOW, "ann@host", "pause", "x y", 0),
+            (NOW + 1, "bob@host", "retry", "all", 2),
+            (NOW + 2, "ann@host", "cancel", "a", 1),
+            (NOW + 3, "ann@host", "resume", "--all", 0),
+            (NOW + 4, "ann@host", "prune", "--state dead", 7),
+        ]
+        assert all(isinstance(action, Action) for action in done)
+        assert repository.actions(limit=2) == done[:2]
+        assert repository.actions(after=done[1].id) == done[2:]
+        assert repository.actions(after=done[-1].id) == []
+
+    def test_what_changed_nothing_is_not_noted(self, repository: JobRepository) -> None:
+        repository.pause(["x"], now=NOW, by="")
+        repository.pause(["x"], now=NOW, by="ann@host")
+        repository.resume(["y"], now=NOW, by="ann@host")
+        repository.retry(EVERY, now=NOW, by="ann@host")
+        repository.note("prune", "all", jobs=0, now=NOW, by="ann@host")
+        assert repository.actions() == []
 
 
 class TestPrune:

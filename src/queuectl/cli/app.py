@@ -29,6 +29,8 @@ TABLE = {
     "cancel": ("Jobs", "Stop jobs, running or not.", "queuectl.cli.cancel:command"),
     "rm": ("Jobs", "Remove jobs that have ended.", "queuectl.cli.rm:command"),
     "prune": ("Jobs", "Remove jobs that ended long ago.", "queuectl.cli.prune:command"),
+    "pause": ("Queues", "Hold queues back: nothing of them is started.", "queuectl.cli.pause:command"),
+    "resume": ("Queues", "Let the jobs of paused queues be started again.", "queuectl.cli.resume:command"),
     "worker": ("Workers", "Run the jobs; see and stop the workers.", "queuectl.cli.worker:command"),
     "dlq": ("Dead Letter Queue", "See, retry and purge the jobs that gave up.", "queuectl.cli.dlq:command"),
     "config": ("Settings", "Read and change the store's settings.", "queuectl.cli.config:command"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from queuectl.repository.acting import Acting
 from queuectl.repository.pruning import Pruning
 from queuectl.repository.working import Working
 
@@ -99,7 +100,7 @@ class Turn(NamedTuple):
 class Outlook(NamedTuple):
     """What a worker with nothing to run may expect."""
 
-    ready: bool  #: a job could be claimed now
+    ready: bool  #: a job could be claimed now, or more jobs are due than one turn can make ready
     next_due: int | None  #: when the next delayed job of any queue becomes ready
     next_retry: int | None  #: when the next retry of its queues becomes ready
 
@@ -145,7 +146,7 @@ class Worker(NamedTuple):
     jobs: tuple[str, ...]  #: ids of the jobs it holds
 
 
-class JobRepository(Pruning, Working, Protocol):
+class JobRepository(Acting, Pruning, Working, Protocol):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password
