@@ -69,7 +69,7 @@ MUTANTS = (
         CLAIM,
         "queue IN ('', counts.queue)",
         "queue = counts.queue",
-        CONTRACT,
+        f"{CONTRACT}::TestPause",
     ),
     Mutant("a removal without a second look", PRUNE, "state IN ({states})", "(1 OR state IN ({states}))", RACES),
     Mutant(

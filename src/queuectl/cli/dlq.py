@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from queuectl.cli import output
-from queuectl.cli.confirm import confirm, demand_somebody
 from queuectl.cli.list import show_jobs
 from queuectl.cli.options import Duration, job_ids, limit_option, queue_option, search_option, shared, tag_option
+from queuectl.cli.retrying import put_back
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Words
-from queuectl.errors import InvalidInput, WrongState
+from queuectl.errors import InvalidInput
 from queuectl.model import JobState
 from queuectl.repository.base import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from queuectl.model import Job
 
 
@@ -80,20 +77,7 @@ def retry(
       queuectl dlq retry --all --queue mail --dry-run
     """
     which = _wanted("retry", ids, queues, tags, everything=everything)
-    if dry_run:
-        _report(session, _would_retry(session, which), dry_run=True)
-        return
-    if everything and not yes:
-        demand_somebody(yes=yes)
-        if not _agreed(session, which):
-            return
-    retried = session.repository.retry(which, now=now(), by=session.by)
-    from queuectl.worker.wakeup import wake
-
-    workers = wake(session.repository.directory_name)
-    _report(session, retried)
-    if retried:
-        session.hint_at_missing_worker(workers)
+    put_back(session, which, dry_run=dry_run, yes=yes)
 
 
 @command.command("purge")
@@ -130,7 +114,7 @@ def purge(
         raise InvalidInput("--older-than goes with --all, not with ids", "leave out the one or the other")
     before = None if older_than is None else now() - int(older_than * 1000)
     which = _wanted("purge", ids, queues, tags, everything=everything)
-    which = which._replace(states=(JobState.DEAD,), finished_before=before)
+    which = which._replace(finished_before=before)
     verb = Verb("purge", "purged")
     if not ids:
         return remove_all(session, which, verb, dry_run=dry_run, yes=yes)
@@ -145,42 +129,4 @@ def _wanted(
         raise InvalidInput(f"name the jobs to {verb}, or say --all", "queuectl dlq list shows the dead jobs")
     if ids and (queues or tags):
         raise InvalidInput("--queue and --tag go with --all, not with ids", "leave out the one or the other")
-    return Filter(ids=ids, states=() if ids else (JobState.DEAD,), queues=queues, tags=tags)
-
-
-def _agreed(session: Session, which: Filter) -> bool:
-    """Ask whether to retry so many jobs; False if there are none."""
-    jobs, older = session.repository.list(which, limit=1)
-    number = older + len(list(jobs))
-    if number:
-        confirm(f"Retry {number:,} dead {'job' if number == 1 else 'jobs'}?", yes=False)
-    else:
-        _report(session, [])
-    return number > 0
-
-
-def _would_retry(session: Session, which: Filter) -> Sequence[str]:
-    repository = session.repository
-    if not which.ids:
-        return [job.id for job in repository.list(which).jobs]
-    jobs = {job.id: job for job in map(repository.get, which.ids)}
-    for job in jobs.values():
-        if job.state is not JobState.DEAD:
-            raise WrongState(f"job {job.id!r} is {job.state}; only dead jobs can be retried", "see queuectl dlq list")
-    return list(jobs)
-
-
-def _report(session: Session, ids: Sequence[str], *, dry_run: bool = False) -> None:
-    """Say which jobs it was."""
-    if session.json:
-        how = "would_retry" if dry_run else "retried"
-        output.document({"jobs": [{"id": job_id, "how": how} for job_id in ids], "dry_run": dry_run})
-    elif not ids:
-        session.say("There are no such dead jobs.")
-    elif output.is_terminal() and not session.quiet:
-        from queuectl.cli.sentences import named
-
-        output.write(f"{'Would retry' if dry_run else 'Retried'} {named(ids)}.\n")
-    else:
-        for job_id in ids:
-            output.line(job_id)
+    return Filter(ids=ids, states=(JobState.DEAD,), queues=queues, tags=tags)

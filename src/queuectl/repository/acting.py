@@ -6,10 +6,10 @@ job's environment ever stands in a note.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 #: Stands for all queues, those included that come later.
 ALL = ""
@@ -37,6 +37,19 @@ class Action(NamedTuple):
 
 class Acting(Protocol):
     """What people do to a queue, and who did it."""
+
+    def edit(self, ids: Sequence[str], changes: Mapping[str, Any], *, now: int, by: str) -> Sequence[str]:
+        """Change what was asked for of jobs that are pending, all or none; return their ids.
+
+        `ids` are exact ones or unique prefixes. `changes` are new values by the names of `JobSpec`'s and `Policy`'s
+        fields (`id` and `policy` are none of them), valid as those of a specification; `run_at` None means now.
+        `env+` adds to the variables that are there. A job that waits for a retry keeps its attempts.
+
+        Raises:
+            JobNotFound: one of them is not there.
+            WrongState: one of them is not pending, or has had as many attempts as `max_retries` would allow.
+            UniqueKeyTaken: another pending or processing job has the new unique key. Each time nothing is changed.
+        """
 
     def pause(self, queues: Sequence[str], *, now: int, by: str) -> Sequence[str]:
         """Claim nothing more from these queues (`ALL`: from any); return those that were not paused before.

@@ -48,6 +48,13 @@ class Filter(NamedTuple):
     finished_before: int | None = None  #: only jobs that have ended before this instant
     signature: str | None = None  #: only jobs that died of this
 
+    def as_options(self) -> str:
+        """Return the filter, its ids apart, as options of a command line, for people."""
+        pairs = [("state", ",".join(self.states))]
+        pairs += [("queue", queue) for queue in self.queues] + [("tag", tag) for tag in self.tags]
+        pairs += [("search", self.search), ("group", self.signature or "")]
+        return " ".join(f"--{option} {value}" for option, value in pairs if value)
+
 
 EVERY = Filter()  #: lets every job through
 

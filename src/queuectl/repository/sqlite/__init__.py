@@ -5,6 +5,7 @@ from __future__ import annotations
 from queuectl.repository.sqlite.act import Acting
 from queuectl.repository.sqlite.actions import Actions
 from queuectl.repository.sqlite.claim import Claiming
+from queuectl.repository.sqlite.edit import Editing
 from queuectl.repository.sqlite.enqueue import Enqueueing
 from queuectl.repository.sqlite.listing import Listing
 from queuectl.repository.sqlite.pause import Pausing
@@ -13,5 +14,5 @@ from queuectl.repository.sqlite.settings import Settings
 from queuectl.repository.sqlite.workers import Workers
 
 
-class SqliteRepository(Enqueueing, Listing, Acting, Pausing, Actions, Pruning, Claiming, Workers, Settings):
+class SqliteRepository(Enqueueing, Listing, Acting, Editing, Pausing, Actions, Pruning, Claiming, Workers, Settings):
     """A `queuectl.repository.base.JobRepository` in one SQLite file."""

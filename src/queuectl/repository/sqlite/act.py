@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from queuectl import errors
 from queuectl.model import JobState
 from queuectl.repository.base import Cancelled
-from queuectl.repository.sqlite.actions import note
+from queuectl.repository.sqlite.actions import listed, note
 from queuectl.repository.sqlite.connection import Connection
 from queuectl.repository.sqlite.listing import condition, find
 from queuectl.repository.sqlite.rows import COLUMNS, marks
@@ -47,7 +47,7 @@ class Acting(Connection):
             reason = _reason("cancelled", by)
             db.executemany(_CANCEL, [(now, now, reason, row[0]) for row in others])
             db.executemany("UPDATE jobs SET cancel_grace = ? WHERE seq = ?", [(grace, row[0]) for row in running])
-            note(db, "cancel", described(which), jobs=len(rows), now=now, by=by)
+            note(db, "cancel", described(which, [row[1] for row in rows]), jobs=len(rows), now=now, by=by)
         return Cancelled(tuple(row[1] for row in others), tuple(row[1] for row in running))
 
     def retry(self, which: Filter, *, now: int, by: str = "", spacing: int = 0) -> Sequence[str]:
@@ -60,13 +60,14 @@ class Acting(Connection):
                     whence = "retried from the Dead Letter Queue" if state == JobState.DEAD else "retried"
                     due = now + number * spacing
                     db.execute(_RETRY, (int(due > now), due, now, _reason(whence, by), seq))
-                note(db, "retry", described(which), jobs=len(rows), now=now, by=by)
-                return [job_id for _, job_id, _ in rows]
             except sqlite3.IntegrityError as error:
                 raise errors.UniqueKeyTaken(
                     "a pending or processing job has the unique key of a job to retry",
                     hint="nothing was changed; wait until that job has ended",
                 ) from error
+            ids = [job_id for _, job_id, _ in rows]
+            note(db, "retry", described(which, ids), jobs=len(rows), now=now, by=by)
+        return ids
 
 
 def _named(db: sqlite3.Connection, ids: Sequence[str]) -> Sequence[tuple[Any, ...]]:
@@ -110,11 +111,6 @@ def _reason(what: str, by: str) -> str:
     return f"{what} by {by}" if by else what
 
 
-def described(which: Filter) -> str:
-    """Return what chose the jobs, for people: the ids, or the filter as its options."""
-    if which.ids:
-        return " ".join(which.ids)
-    words = [f"--state {','.join(which.states)}"] if which.states else []
-    for option, values in (("--queue", which.queues), ("--tag", which.tags), ("--search", [which.search])):
-        words += [f"{option} {value}" for value in values if value]
-    return " ".join(words) or "all"
+def described(which: Filter, ids: Sequence[str]) -> str:
+    """Return what chose the jobs, for people: their ids if they were named, else the filter as its options."""
+    return listed(ids) if which.ids else which.as_options() or "all"

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+#: Ids that a note names.
+_NAMED = 20
+
+
 class Actions(Connection):
     """The part of the repository that knows who did what."""
 
@@ -42,3 +46,9 @@ def note(db: sqlite3.Connection, verb: str, what: str, *, jobs: int | None = Non
     if by and jobs != 0:
         row = (now, by, verb, what, jobs or 0)
         db.execute("INSERT INTO actions (at, by, verb, what, jobs) VALUES (?, ?, ?, ?, ?)", row)
+
+
+def listed(ids: Sequence[str]) -> str:
+    """Return ids as a note names them: the first few, and how many more."""
+    rest = len(ids) - _NAMED
+    return " ".join(ids[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
