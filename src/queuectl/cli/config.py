@@ -8,6 +8,7 @@ import click
 
 from queuectl.cli import output
 from queuectl.cli.options import shared
+from queuectl.cli.session import now
 from queuectl.cli.words import Command, Words
 from queuectl.config import SETTINGS, parse_setting, setting
 
@@ -83,7 +84,7 @@ def set_(session: Session, key: str, value: str) -> None:
       queuectl config set backoff-max 2h
     """
     canonical = parse_setting(key, value)
-    session.repository.set_setting(key, canonical)
+    session.repository.set_setting(key, canonical, now=now(), by=session.by)
     _report(session, key, {key: canonical}, "is now")
 
 
@@ -94,7 +95,7 @@ def set_(session: Session, key: str, value: str) -> None:
 def unset(session: Session, key: str) -> None:
     """Return a setting to its default."""
     setting(key)
-    was_set = session.repository.unset_setting(key)
+    was_set = session.repository.unset_setting(key, now=now(), by=session.by)
     _report(session, key, {}, "is back at" if was_set else "was not set; it is")
 
 

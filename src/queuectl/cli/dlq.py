@@ -115,10 +115,10 @@ def purge(
     before = None if older_than is None else now() - int(older_than * 1000)
     which = _wanted("purge", ids, queues, tags, everything=everything)
     which = which._replace(finished_before=before)
-    verb = Verb("purge", "purged")
+    verb = Verb("purge", "purged", "dlq purge")
     if not ids:
         return remove_all(session, which, verb, dry_run=dry_run, yes=yes)
-    remove_named(session, which, verb, dry_run=dry_run)
+    remove_named(session, which, verb, dry_run=dry_run, yes=yes)
     return 0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from queuectl.duration import format_time
 from queuectl.repository.acting import Acting
 from queuectl.repository.pruning import Pruning
 from queuectl.repository.working import Working
@@ -53,7 +54,10 @@ class Filter(NamedTuple):
         pairs = [("state", ",".join(self.states))]
         pairs += [("queue", queue) for queue in self.queues] + [("tag", tag) for tag in self.tags]
         pairs += [("search", self.search), ("group", self.signature or "")]
-        return " ".join(f"--{option} {value}" for option, value in pairs if value)
+        words = [f"--{option} {value}" for option, value in pairs if value]
+        if self.finished_before is not None:
+            words.append(f"ended before {format_time(self.finished_before)}")
+        return " ".join(words)
 
 
 EVERY = Filter()  #: lets every job through
@@ -228,8 +232,9 @@ class JobRepository(Acting, Pruning, Working, Protocol):
     def cancel(self, which: Filter, *, now: int, grace: float, by: str = "") -> Cancelled:
         """Stop the jobs that it lets through: those that run by their workers, the others at once.
 
-        `by` is who wants it. Without `which.ids` (exact ones or unique prefixes), jobs that have ended are passed over.
-        `grace` are the seconds that a running command has between TERM and KILL.
+        `by` is who wants it: it stands in their history, of those that run once they have ended. Without
+        `which.ids` (exact ones or unique prefixes), jobs that have ended are passed over. `grace` are the
+        seconds that a running command has between TERM and KILL.
 
         Raises:
             JobNotFound: one of `which.ids` is not there.
@@ -241,8 +246,8 @@ class JobRepository(Acting, Pruning, Working, Protocol):
     def settings(self) -> Mapping[str, str]:
         """Return what was set, by key, as canonical text; defaults are not in it."""
 
-    def set_setting(self, key: str, value: str) -> None:
-        """Set one key for everybody who uses this store."""
+    def set_setting(self, key: str, value: str, *, now: int = 0, by: str = "") -> None:
+        """Set one key for everybody who uses this store; `by` is who wants it, and `now` when."""
 
-    def unset_setting(self, key: str) -> bool:
+    def unset_setting(self, key: str, *, now: int = 0, by: str = "") -> bool:
         """Return the key to its default; say whether it was set."""

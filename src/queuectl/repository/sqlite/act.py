@@ -31,6 +31,8 @@ _CANCEL = """
     WHERE seq = ?
 """
 
+_ASK_TO_STOP = "UPDATE jobs SET cancel_grace = ?, reason = ? WHERE seq = ?"
+
 #: States that `cancel` cannot leave.
 _ENDED = {JobState.COMPLETED, JobState.CANCELLED}
 
@@ -46,7 +48,8 @@ class Acting(Connection):
             others = [row for row in rows if row[3] != JobState.PROCESSING]
             reason = _reason("cancelled", by)
             db.executemany(_CANCEL, [(now, now, reason, row[0]) for row in others])
-            db.executemany("UPDATE jobs SET cancel_grace = ? WHERE seq = ?", [(grace, row[0]) for row in running])
+            # What ends the run takes the reason over.
+            db.executemany(_ASK_TO_STOP, [(grace, reason, row[0]) for row in running])
             note(db, "cancel", described(which, [row[1] for row in rows]), jobs=len(rows), now=now, by=by)
         return Cancelled(tuple(row[1] for row in others), tuple(row[1] for row in running))
 

@@ -97,8 +97,10 @@ _ENDED = """
 """
 
 _COMPLETE = f"UPDATE jobs SET state = 'completed', next_run_at = NULL, {_ENDED}, {_LET_GO} {_HELD}"
+#: Whoever asked for it has left the reason in the job.
+_BY_REQUEST = _ENDED.replace("reason = ?", "reason = CASE WHEN cancel_grace IS NULL THEN ? ELSE reason END")
 _CANCEL = f"""
-    UPDATE jobs SET state = 'cancelled', next_run_at = NULL, {_ENDED}, attempts = max(0, attempts - ?), {_LET_GO}
+    UPDATE jobs SET state = 'cancelled', next_run_at = NULL, {_BY_REQUEST}, attempts = max(0, attempts - ?), {_LET_GO}
     {_HELD}
 """
 _FAIL = f"UPDATE jobs SET state = 'failed', {_ENDED}, {_LET_GO} {_HELD}"
