@@ -5,13 +5,26 @@ A second engine comes under this suite by one more entry in `ENGINES`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from queuectl import errors
-from queuectl.model import Bury, Cancel, Complete, Execution, JobSpec, JobState, Outcome, Retry, Return, Verdict
+from queuectl.model import (
+    NO_POLICY,
+    Bury,
+    Cancel,
+    Complete,
+    Execution,
+    JobSpec,
+    JobState,
+    Outcome,
+    Policy,
+    Retry,
+    Return,
+    Verdict,
+)
 from queuectl.repository import open_repository
 from queuectl.repository.acting import ALL, Action, Paused
 from queuectl.repository.base import (
@@ -127,6 +140,11 @@ def _dead(repository: JobRepository, worker: int, *ids: str, **fields: Any) -> N
     for name in ids:
         _enqueue(repository, name, priority=1000, **fields)
         _settle(repository, worker, _lease(repository, worker), Bury("exit code 1"))
+
+
+def _everything(repository: JobRepository) -> list[object]:
+    jobs = list(repository.list().jobs)
+    return [*jobs, [repository.history(job) for job in jobs], repository.counts(now=NOW)]
 
 
 def _path(repository: JobRepository, job: Job | str) -> list[JobState]:
@@ -1134,6 +1152,140 @@ def _everywhere(repository: JobRepository, worker: int, **fields: Any) -> None:
     _enqueue(repository, "ready", **fields)
 
 
+class TestWhoCancelled:
+    def test_stands_in_the_history_of_what_waited_and_of_what_ran(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", "b", "c")
+        leases = _claim(repository, worker, slots=2).leases
+        repository.cancel(EVERY, now=NOW, grace=1.0, by="ann@host")
+        _settle(repository, worker, leases[0], Cancel("cancelled"))
+        _settle(repository, worker, leases[1], Retry(NOW + HOUR, "failed meanwhile"))
+        for name in "abc":
+            last = repository.history(repository.get(name))[-1]
+            assert (last.state, last.reason) == (JobState.CANCELLED, "cancelled by ann@host")
+        assert [step.reason for step in repository.history(repository.get("a"))][:2] == ["enqueued", "claimed"]
+
+    def test_is_whoever_said_it_last(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        for who in ("ann@host", "bob@host"):
+            repository.cancel(Filter(ids=("a",)), now=NOW, grace=1.0, by=who)
+        _settle(repository, worker, lease, Cancel("cancelled"))
+        assert repository.history(repository.get("a"))[-1].reason == "cancelled by bob@host"
+
+    def test_does_not_count_if_the_command_succeeded_first(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        repository.cancel(Filter(ids=("a",)), now=NOW, grace=1.0, by="ann@host")
+        _settle(repository, worker, lease, Complete())
+        last = repository.history(repository.get("a"))[-1]
+        assert (last.state, last.reason) == (JobState.COMPLETED, None)
+
+
+class TestEdit:
+    #: For every field a value that no other job of these tests has.
+    CHANGES: ClassVar[dict[str, Any]] = {
+        "command": "false", "queue": "q", "priority": 7, "max_retries": 9, "backoff_base": 1.5, "cwd": "/srv",
+        "timeout": 2.5, "unique_key": "k", "env": {"A": "1"}, "tags": ("t", "u"),
+    }  # fmt: skip
+    POLICY = Policy((0, 3), ("75",), ("timeout",), 60.0, 0.5, 90.0)
+
+    def test_every_field_of_a_specification_can_be_changed(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", tags=("old",), env={"B": "2"})
+        changes = {**self.CHANGES, **self.POLICY._asdict()}
+        assert repository.edit(["a"], changes, now=NOW + 5, by="ann@host") == ["a"]
+        job = repository.get("a")
+        assert {name: getattr(job, name) for name in self.CHANGES} == self.CHANGES
+        assert (job.policy, job.updated_at) == (self.POLICY, NOW + 5)
+        assert _listed(repository, Filter(tags=("t", "u"))) == ["a"]
+        assert _listed(repository, Filter(tags=("old",))) == []
+        assert set(JobSpec._fields) - {*self.CHANGES, "id", "policy"} == {"run_at"}
+
+    def test_what_is_not_named_stays(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", tags=("t",), env={"B": "2"}, run_at=NOW + HOUR, policy=self.POLICY)
+        before = repository.get("a")
+        repository.edit(["a"], {"priority": 3, "env+": {"A": "1"}, "retry_for": None}, now=NOW + 5, by="")
+        assert repository.get("a") == before._replace(
+            priority=3, env={"B": "2", "A": "1"}, policy=self.POLICY._replace(retry_for=None), updated_at=NOW + 5
+        )
+        repository.edit(["a"], {"env": {}, "tags": (), **NO_POLICY._asdict()}, now=NOW + 5, by="")
+        after = repository.get("a")
+        assert (after.env, after.tags, after.policy) == ({}, (), NO_POLICY)
+
+    def test_it_may_start_earlier_later_and_at_once(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        repository.edit(["a"], {"run_at": NOW + HOUR}, now=NOW, by="")
+        assert repository.counts(now=NOW)[1:4] == (0, 1, 0)
+        assert _claim(repository, worker).leases == []
+        repository.edit(["a"], {"run_at": None}, now=NOW + 1, by="")
+        assert repository.get("a").next_run_at == NOW + 1
+        assert _lease(repository, worker, now=NOW + 1).job.id == "a"
+
+    def test_a_job_that_waits_for_its_retry_keeps_its_attempts(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", queue="x")
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
+        repository.edit(["a"], {"queue": "y", "run_at": NOW + 2 * HOUR}, now=NOW, by="")
+        job = repository.get("a")
+        assert (job.attempts, job.error, job.next_run_at) == (1, "exit code 1", NOW + 2 * HOUR)
+        assert repository.outlook(["x"], now=NOW).next_retry is None
+        assert repository.outlook(["y"], now=NOW).next_retry == NOW + 2 * HOUR
+        repository.edit(["a"], {"run_at": None}, now=NOW, by="")
+        assert _lease(repository, worker).job.attempts == 2
+
+    def test_it_must_be_left_an_attempt(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", "b", max_retries=5)
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
+        for few in (0, 1):
+            with pytest.raises(errors.WrongState):
+                repository.edit(["b", "a"], {"max_retries": few}, now=NOW, by="")
+        assert repository.get("b").max_retries == 5
+        repository.edit(["b", "a"], {"max_retries": 2}, now=NOW, by="")
+        assert repository.get("a").max_retries == 2
+
+    def test_the_last_moment_for_a_retry_counts_from_the_first_attempt(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _enqueue(repository, "a", policy=NO_POLICY._replace(retry_for=60.0))
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + SECOND, "no"))
+        assert repository.get("a").retry_until == NOW + 60 * SECOND
+        repository.edit(["a"], {"retry_for": 90.0, "backoff_max": 5.0}, now=NOW + SECOND, by="")
+        assert repository.get("a").retry_until == NOW + 90 * SECOND
+        repository.edit(["a"], {"retry_for": None}, now=NOW + SECOND, by="")
+        assert repository.get("a").retry_until is None
+
+    @pytest.mark.parametrize("verdict", [*RESTS[:3], None], ids=["completed", "dead", "cancelled", "processing"])
+    def test_what_has_started_or_ended_is_a_conflict_and_nothing_is_changed(
+        self, repository: JobRepository, worker: int, verdict: Verdict | None
+    ) -> None:
+        _enqueue(repository, "a", priority=9)
+        _enqueue(repository, "b")
+        lease = _lease(repository, worker)
+        if verdict:
+            _settle(repository, worker, lease, verdict)
+        before = _everything(repository)
+        with pytest.raises(errors.WrongState):
+            repository.edit(["b", "a"], self.CHANGES, now=NOW, by="ann@host")
+        with pytest.raises(errors.JobNotFound):
+            repository.edit(["b", "nobody"], self.CHANGES, now=NOW, by="ann@host")
+        assert _everything(repository) == before
+        assert repository.actions() == []
+
+    def test_a_unique_key_that_is_taken_changes_nothing(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", unique_key="k")
+        _enqueue(repository, "b", "c")
+        before = _everything(repository)
+        for ids, key in ((["b"], "k"), (["b", "c"], "l")):
+            with pytest.raises(errors.UniqueKeyTaken):
+                repository.edit(ids, {"priority": 1, "unique_key": key, "tags": ("t",)}, now=NOW, by="")
+        assert _everything(repository) == before
+        repository.edit(["a"], {"unique_key": "k"}, now=NOW, by="")
+
+    def test_it_is_noted_with_the_fields_and_never_with_their_values(self, repository: JobRepository) -> None:
+        _enqueue(repository, "abc", "b")
+        repository.edit(["ab", "b", "abc"], {"priority": 1, "env+": {"PASSWORD": "secret"}}, now=NOW, by="ann@host")
+        (action,) = repository.actions()
+        assert action[1:] == (NOW, "ann@host", "edit", "abc b: priority, env", 2)
+
+
 class TestPause:
     @pytest.fixture(autouse=True)
     def jobs(self, repository: JobRepository) -> None:
@@ -1253,6 +1405,27 @@ class TestActions:
         assert repository.actions(limit=2) == done[:2]
         assert repository.actions(after=done[1].id) == done[2:]
         assert repository.actions(after=done[-1].id) == []
+
+    def test_settings_are_noted(self, repository: JobRepository) -> None:
+        repository.set_setting("lease", "30s", now=NOW, by="ann@host")
+        repository.unset_setting("lease", now=NOW + 1, by="ann@host")
+        repository.unset_setting("lease", now=NOW + 2, by="ann@host")
+        assert [action[1:] for action in repository.actions()] == [
+            (NOW, "ann@host", "config set", "lease 30s", 0),
+            (NOW + 1, "ann@host", "config unset", "lease", 0),
+        ]
+
+    def test_of_many_jobs_the_first_few_are_named(self, repository: JobRepository) -> None:
+        names = [f"j{number:02}" for number in range(25)]
+        _enqueue(repository, *names)
+        repository.cancel(Filter(ids=tuple(names)), now=NOW, grace=1.0, by="ann@host")
+        repository.retry(Filter(queues=("x",), tags=("a", "b"), search="q", states=(JobState.CANCELLED,)), now=NOW)
+        (action,) = repository.actions()
+        assert (action.what, action.jobs) == (" ".join(names[:20]) + " and 5 more", 25)
+        which = Filter(queues=("x",), tags=("a", "b"), search="q", finished_before=NOW, states=(JobState.DEAD,))
+        assert which.as_options() == (
+            "--state dead --queue x --tag a --tag b --search q ended before 2027-01-15T08:00:00.000Z"
+        )
 
     def test_what_changed_nothing_is_not_noted(self, repository: JobRepository) -> None:
         repository.pause(["x"], now=NOW, by="")

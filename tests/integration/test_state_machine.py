@@ -329,6 +329,33 @@ class QueueMachine(RuleBasedStateMachine):
             job.ended = self.now
             job.goes(JobState.CANCELLED)
 
+    @precondition(lambda self: self.jobs)
+    @rule(
+        data=st.data(),
+        changes=st.fixed_dictionaries(
+            {},
+            optional={
+                "queue": st.sampled_from(QUEUES),
+                "priority": st.integers(0, 2),
+                "max_retries": st.integers(0, 3),
+                "delay": st.sampled_from([0, 5, 50]),
+            },
+        ),
+    )
+    def edit(self, data: st.DataObject, changes: dict[str, Any]) -> None:
+        chosen = data.draw(st.sampled_from(sorted(self.jobs)))
+        job = self.jobs[chosen]
+        fields = {name: value for name, value in changes.items() if name != "delay"}
+        if "delay" in changes:
+            fields["run_at"] = self.now + changes["delay"]
+        spec = job.spec._replace(**fields)
+        if job.state is not JobState.PENDING or job.attempts >= max(1, spec.max_retries or 0):
+            with pytest.raises(errors.WrongState):
+                self.repositories[1].edit([chosen], fields, now=self.now, by="")
+            return
+        assert self.repositories[1].edit([chosen], fields, now=self.now, by="") == [chosen]
+        job.spec, job.due = spec, fields.get("run_at", job.due)
+
     @rule(repository=st.integers(0, 1), queues=st.sampled_from([("x",), ("y",), QUEUES, (ALL,)]))
     def pause(self, repository: int, queues: tuple[str, ...]) -> None:
         done = self.repositories[repository].pause(queues, now=self.now, by="")

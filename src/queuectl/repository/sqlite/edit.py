@@ -65,8 +65,8 @@ def _check(job: Job, max_retries: int) -> None:
         )
     if job.attempts >= max(1, max_retries):
         raise errors.WrongState(
-            f"job {job.id!r} has failed {job.attempts} times; with {max_retries} max_retries it could not run again",
-            hint=f"nothing was changed; allow more, or queuectl cancel {job.id}",
+            f"job {job.id!r} has had {job.attempts} of its attempts; max_retries {max_retries} would leave it none",
+            hint=f"nothing was changed; allow more than that, or queuectl cancel {job.id}",
         )
 
 
