@@ -62,7 +62,7 @@ MUTANTS = (
         CLAIM,
         "EXISTS (SELECT 1 FROM paused) FROM workers",
         "0 FROM workers",
-        MACHINE,
+        RACES,
     ),
     Mutant(
         "a claim that forgets the pause of all queues",

@@ -70,9 +70,15 @@ def _modules(shop: Shop, *args: str) -> set[str]:
     return {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
 
 
-@pytest.mark.parametrize("args", [("--version",), ("enqueue", "true"), ("list",), ("status",), ("dlq", "list")])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--version",), ("enqueue", "true"), ("list",), ("status",), ("dlq", "list"), ("pause", "default"),
+        ("resume", "default"), ("retry", "--all", "--yes"), ("edit", "first", "--priority", "1"),
+    ],
+)  # fmt: skip
 def test_no_costly_module_is_imported_for_a_pipe(shop: Shop, args: tuple[str, ...]) -> None:
-    shop.queuectl("status")
+    shop.enqueue("true", id="first")
     loaded = _modules(shop, *args)
     assert "click" in loaded
     assert not loaded & COSTLY

@@ -96,5 +96,5 @@ def _doubt(session: Session, queues: Sequence[str]) -> None:
     for queue in queues:
         if queue not in known:
             session.say(f"No job is in queue {queue!r} yet; it is paused all the same.")
-            if near := did_you_mean(queue, known):
+            if known and (near := did_you_mean(queue, known)):
                 session.hint(near)
