@@ -50,12 +50,26 @@ MUTANTS = (
     Mutant(
         "SELECT, then UPDATE by number, in two transactions",
         CLAIM,
-        "    rows = db.execute(_CLAIM.format(source=claim_source(len(queues))), values).fetchall()\n",
-        "    found = [str(row[0]) for row in db.execute(claim_source(len(queues)), values)]\n"
+        "    rows = db.execute(_CLAIM.format(source=source), values).fetchall()\n",
+        "    found = [str(row[0]) for row in db.execute(source, values)]\n"
         '    db.execute("COMMIT")\n'
         '    db.execute("BEGIN IMMEDIATE")\n'
         "    rows = db.execute(_CLAIM.format(source=','.join(found)), values).fetchall()\n",
         RACES,
+    ),
+    Mutant(
+        "a claim that does not look at what is paused",
+        CLAIM,
+        "EXISTS (SELECT 1 FROM paused) FROM workers",
+        "0 FROM workers",
+        RACES,
+    ),
+    Mutant(
+        "a claim that forgets the pause of all queues",
+        CLAIM,
+        "queue IN ('', counts.queue)",
+        "queue = counts.queue",
+        f"{CONTRACT}::TestPause",
     ),
     Mutant("a removal without a second look", PRUNE, "state IN ({states})", "(1 OR state IN ({states}))", RACES),
     Mutant(

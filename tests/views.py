@@ -121,4 +121,5 @@ views = st.builds(
     retried=_numbers,
     dead=_numbers,
     stopping=st.sampled_from(["", "graceful", "now"]),
+    paused=st.lists(texts, max_size=3).map(tuple),
 )

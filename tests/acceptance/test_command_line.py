@@ -73,10 +73,14 @@ def _modules(shop: Shop, *args: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "args", [("--version",), ("enqueue", "true"), ("list",), ("status",), ("dlq", "list"), ("events",)]
-)
+    "args",
+    [
+        ("--version",), ("enqueue", "true"), ("list",), ("status",), ("dlq", "list"), ("pause", "default"),
+        ("resume", "default"), ("retry", "--all", "--yes"), ("edit", "first", "--priority", "1"), ("events",),
+    ],
+)  # fmt: skip
 def test_no_costly_module_is_imported_for_a_pipe(shop: Shop, args: tuple[str, ...]) -> None:
-    shop.queuectl("status")
+    shop.enqueue("true", id="first")
     loaded = _modules(shop, *args)
     assert "click" in loaded
     assert not loaded & COSTLY

@@ -120,7 +120,15 @@ def test_live_ids_queues_and_tags_are_offered(run: CommandLine) -> None:
     assert sorted(_offered("dlq", "retry", "")) == ["ant", "asp", "bee"]
     assert sorted(_offered("dlq", "retry", "a")) == ["ant", "asp"]
     assert _offered("dlq", "retry", "ant", "a") == ["asp"]
+    assert sorted(_offered("retry", "a")) == ["ant", "asp"]
+    assert _offered("edit", "") == ["alive"]
+    assert _offered("edit", "alive", "--set", "ba")[0] == "backoff_base="
     assert _offered("list", "--queue", "q-b") == ["q-bee"]
+    assert _offered("pause", "q-") == ["q-ant", "q-asp", "q-bee"]
+    assert _offered("resume", "") == []
+    run("pause", "--all")
+    run("pause", "q-bee", "later")
+    assert _offered("resume", "") == ["later", "q-bee"]
     assert _offered("list", "--tag", "t-") == ["t-ant", "t-asp", "t-bee"]
 
 

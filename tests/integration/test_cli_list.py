@@ -156,12 +156,13 @@ def test_a_mistyped_state_is_met_with_what_was_meant(run: CommandLine, word: str
 def test_status_has_exactly_the_document_of_the_contract(run: CommandLine) -> None:
     _fill(run)
     found = run.json("status")
-    assert list(found) == ["jobs", "pending", "oldest_ready_seconds", "workers", "db"]
+    assert list(found) == ["jobs", "pending", "oldest_ready_seconds", "workers", "db", "paused"]
     assert found["jobs"] == {"pending": 3, "processing": 0, "completed": 1, "failed": 0, "dead": 1, "cancelled": 0}
     assert found["pending"] == {"ready": 1, "scheduled": 1, "retrying": 1}
     assert found["oldest_ready_seconds"] >= 0
     assert found["workers"] == []
     assert found["db"] == str(run.database)
+    assert found["paused"] == []
 
 
 def test_status_of_nothing_knows_no_oldest_job(run: CommandLine) -> None:

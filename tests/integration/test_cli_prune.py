@@ -225,12 +225,12 @@ class TestInterruption:
 
 class TestRm:
     def test_jobs_go_by_id_or_prefix_each_once(self, ended: CommandLine) -> None:
-        assert ended("rm", "d", "a", "d") == "d\na\n"
+        assert ended("rm", "d", "a", "d", "-y") == "d\na\n"
         assert _left(ended) == "bcp"
 
     def test_many_go_batch_by_batch(self, ended: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(removal, "BATCH", 3)
-        assert ended("rm", *"abcd") == "a\nb\nc\nd\n"
+        assert ended("rm", *"abcd", "--yes") == "a\nb\nc\nd\n"
         assert _left(ended) == "p"
 
     def test_json_and_dry_run_tell_which(self, ended: CommandLine) -> None:
@@ -238,7 +238,21 @@ class TestRm:
         assert _left(ended) == "abcdp"
         assert ended.json("rm", "a") == {"jobs": [{"id": "a", "how": "removed"}], "dry_run": False}
         ended.on_terminal()
-        assert ended("rm", "b", "c") == "Removed 2 jobs: b, c.\n"
+        assert ended("rm", "b", "c", "-y") == "Removed 2 jobs: b, c.\n"
+
+    @pytest.mark.parametrize(("args", "asked"), [(("rm", "a", "b"), "Remove"), (("dlq", "purge", "d", "e"), "Purge")])
+    def test_several_at_once_must_be_confirmed(
+        self, ended: CommandLine, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], asked: str
+    ) -> None:
+        ended("enqueue", "--id", "e", "--max-retries", "1", "false")
+        ended.settle("dead")
+        assert "--yes" in str(ended.error(*args, code=2)[1])
+        ended(*args, "--dry-run")
+        assert _left(ended) == "abcdpe"
+        questions: list[str] = []
+        monkeypatch.setattr(removal, "confirm", lambda question, **_: questions.append(question))
+        assert len(ended(*args).splitlines()) == 2
+        assert questions == [f"{asked} 2 jobs for good?"]
 
     @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
     def test_one_that_cannot_go_refuses_the_whole_call(self, ended: CommandLine, dry: tuple[str, ...]) -> None:

@@ -98,6 +98,12 @@ def test_an_adopted_job_says_so() -> None:
     assert any("⇄ adopted" in line for line in plain(Frame(view(running=rows), rows)))
 
 
+def test_what_is_paused_stands_above_the_numbers_of_the_queue() -> None:
+    assert any("Queue ─" in line for line in plain(Frame(view(), ())))
+    assert any("Queue, paused: mail, web ─" in line for line in plain(Frame(view(paused=("mail", "web")), ())))
+    assert any("Queue, all paused ─" in line for line in plain(Frame(view(paused=("", "web")), ())))
+
+
 def test_a_retry_is_shown_with_its_countdown() -> None:
     waiting = (job(7, attempts=2, error="exit code 1", next_run_at=NOW + 2_500),)
     (line,) = (line for line in plain(Frame(view(retrying=waiting), (), retries=1)) if "job-0007" in line)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome, Retry
+from queuectl.repository.acting import ALL
 from queuectl.repository.base import EVERY, Filter, JobRepository, Settlement, WorkerIdentity
 from queuectl.repository.sqlite import SqliteRepository, prune
 from queuectl.repository.telling import START
@@ -61,6 +62,22 @@ def _events_behind_the_last_twenty(repository: JobRepository) -> object:
     return repository.events(first.cursor, limit=50)
 
 
+def _paused(*queues: str) -> Callable[[Callable[[JobRepository], object]], Callable[[JobRepository], object]]:
+    """Do something while queues are paused."""
+
+    def while_paused(act: Callable[[JobRepository], object]) -> Callable[[JobRepository], object]:
+        def paused(store: JobRepository) -> object:
+            store.pause(queues, now=NOW, by="")
+            try:
+                return act(store)
+            finally:
+                store.resume([ALL], now=NOW, by="")
+
+        return paused
+
+    return while_paused
+
+
 def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object]) -> list[str]:
     """Return the plan of each statement about jobs that this act runs, as one line each."""
     ran: list[str] = []
@@ -89,6 +106,21 @@ def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object])
             lambda store: _turn(store, queues=("x", "y")),
             {"jobs_ready_by_queue", "USE TEMP B-TREE FOR ORDER BY"},
             id="claim-x-y",
+        ),
+        pytest.param(  # sorts what the open queues have to offer, as above
+            _paused("y")(_turn),
+            {"jobs_due", "jobs_ready_by_queue", "INTEGER PRIMARY KEY", "USE TEMP B-TREE FOR ORDER BY"},
+            id="claim-paused",
+        ),
+        pytest.param(
+            _paused("y")(lambda store: _turn(store, queues=("x", "y"))),
+            {"jobs_ready_by_queue", "USE TEMP B-TREE FOR ORDER BY"},
+            id="claim-paused-x-y",
+        ),
+        pytest.param(
+            _paused("y")(lambda store: store.outlook(now=NOW)),
+            {"jobs_due", "jobs_retrying_by_queue"},
+            id="outlook-paused",
         ),
         pytest.param(lambda store: store.outlook(now=NOW), {"jobs_due", "jobs_retrying"}, id="outlook"),
         pytest.param(
@@ -244,6 +276,13 @@ class TestTheCost:
             pytest.param(lambda store: store.get("prefix"), id="get-by-prefix"),
             pytest.param(lambda store: store.outlook(now=NOW), id="outlook"),
             pytest.param(lambda store: store.outlook(("x",), now=NOW), id="outlook-of-a-queue"),
+            pytest.param(_paused("x")(_turn), id="claim-while-one-is-paused"),
+            pytest.param(_paused("x", "y", "default")(_turn), id="claim-while-each-is-paused"),
+            pytest.param(_paused("x")(lambda store: _turn(store, queues=("x", "y"))), id="claim-from-paused-queues"),
+            pytest.param(_paused(ALL)(_turn), id="claim-while-all-are-paused"),
+            pytest.param(_paused("x")(lambda store: store.outlook(now=NOW)), id="outlook-while-one-is-paused"),
+            pytest.param(_paused(ALL)(lambda store: store.outlook(now=NOW)), id="outlook-while-all-are-paused"),
+            pytest.param(lambda store: store.paused(), id="paused"),
             pytest.param(lambda store: store.upcoming_retries(limit=5), id="upcoming-retries"),
             pytest.param(lambda store: store.requests(1), id="requests"),
             pytest.param(lambda store: store.renew(1, now=NOW, ticks=2.0, lease_seconds=LEASE), id="renew"),
@@ -277,6 +316,11 @@ class TestTheCost:
         assert _steps(large, step) > 10 * _steps(small, step)
         monkeypatch.setattr(prune, "LOOK", 30)
         assert _steps(large, step) <= 1.2 * _steps(small, step) + 5
+
+    def test_of_a_claim_is_as_before_once_a_pause_is_lifted(self, small: SqliteRepository) -> None:
+        before = _steps(small, _turn)
+        assert _steps(small, _paused("x")(_turn)) > before
+        assert _steps(small, _turn) <= before + 5
 
     def test_would_show_a_walk_through_the_table(self, small: SqliteRepository, large: SqliteRepository) -> None:
         def walk(store: JobRepository) -> object:

@@ -137,6 +137,39 @@ print(json.dumps(report))
 """
 
 
+_CLAIM_AND_RETURN = """
+repository = open_repository(url)
+worker = joined(repository)
+ready()
+settlements = []
+while "over" not in [one.queue for one in repository.paused()] or settlements:
+    is_over = "over" in [one.queue for one in repository.paused()]
+    turn = repository.turn(settlements, worker=worker, slots=0 if is_over else 2, now=NOW, lease_seconds=LEASE)
+    report["ids"] += [lease.job.id for lease in turn.leases]
+    settlements = [settled(lease, Return()) for lease in turn.leases]
+print(json.dumps(report))
+"""
+
+_PAUSE_AND_COUNT = """
+from queuectl.repository.base import Filter
+repository = open_repository(url)
+def runs(queue):
+    return sum(job.runs for job in repository.list(Filter(queues=(queue,))).jobs)
+ready()
+for _ in range(int(sys.argv[3])):
+    repository.pause(["x"], now=NOW, by="")
+    x, y = runs("x"), runs("y")
+    while runs("y") < y + 6:  # the others go on claiming, from y alone
+        pass
+    report["settled"].append(runs("x") - x)
+    repository.resume(["x"], now=NOW, by="")
+    while runs("x") == x:
+        pass
+repository.pause(["over"], now=NOW, by="")
+print(json.dumps(report))
+"""
+
+
 class Race:
     """Children that get ready, start together, and each report one JSON object."""
 
@@ -302,6 +335,17 @@ def test_of_eight_enqueues_of_one_id_exactly_one_is_told_that_it_was_stored(
     assert sorted(_all(reports, "ids")) == sorted(job.id for job in repository.list().jobs)
     assert len(_all(reports, "ids")) == 30
     assert len(_all(reports, "refused")) == 7 * 30
+
+
+def test_once_pause_has_returned_nothing_is_claimed_from_its_queue(race: Race, repository: JobRepository) -> None:
+    repository.enqueue([JobSpec("true", queue="xy"[number % 2], priority=number % 3) for number in range(12)], now=NOW)
+    for _ in range(3):
+        race.enter(_CLAIM_AND_RETURN)
+    race.enter(_PAUSE_AND_COUNT, 30)
+    *workers, pauser = race.run()
+    assert pauser["settled"] == [0] * 30
+    assert _all(workers, "refused") == []
+    assert {job.state for job in repository.list().jobs} == {JobState.PENDING}
 
 
 def test_eight_first_commands_at_once_make_one_store(race: Race, url: str) -> None:

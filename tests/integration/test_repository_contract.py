@@ -5,7 +5,7 @@ A second engine comes under this suite by one more entry in `ENGINES`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +14,7 @@ from queuectl import errors
 from queuectl.changes import parse_changes
 from queuectl.model import (
     FINAL,
+    NO_POLICY,
     Bury,
     Cancel,
     Complete,
@@ -27,6 +28,7 @@ from queuectl.model import (
     Verdict,
 )
 from queuectl.repository import open_repository
+from queuectl.repository.acting import ALL, Action, Paused
 from queuectl.repository.base import (
     EVERY,
     Enqueued,
@@ -34,6 +36,7 @@ from queuectl.repository.base import (
     IfExists,
     JobRepository,
     Lease,
+    Outlook,
     Settlement,
     Turn,
     WorkerIdentity,
@@ -140,6 +143,11 @@ def _dead(repository: JobRepository, worker: int, *ids: str, **fields: Any) -> N
     for name in ids:
         _enqueue(repository, name, priority=1000, **fields)
         _settle(repository, worker, _lease(repository, worker), Bury("exit code 1"))
+
+
+def _everything(repository: JobRepository) -> list[object]:
+    jobs = list(repository.list().jobs)
+    return [*jobs, [repository.history(job) for job in jobs], repository.counts(now=NOW)]
 
 
 def _path(repository: JobRepository, job: Job | str) -> list[JobState]:
@@ -1376,6 +1384,290 @@ def _everywhere(repository: JobRepository, worker: int, **fields: Any) -> None:
     _lease(repository, worker)
     _enqueue(repository, "scheduled", run_at=NOW + HOUR, **fields)
     _enqueue(repository, "ready", **fields)
+
+
+class TestWhoCancelled:
+    def test_stands_in_the_history_of_what_waited_and_of_what_ran(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", "b", "c")
+        leases = _claim(repository, worker, slots=2).leases
+        repository.cancel(EVERY, now=NOW, grace=1.0, by="ann@host")
+        _settle(repository, worker, leases[0], Cancel("cancelled"))
+        _settle(repository, worker, leases[1], Retry(NOW + HOUR, "failed meanwhile"))
+        for name in "abc":
+            last = repository.history(repository.get(name))[-1]
+            assert (last.state, last.reason) == (JobState.CANCELLED, "cancelled by ann@host")
+        assert [step.reason for step in repository.history(repository.get("a"))][:2] == ["enqueued", "claimed"]
+
+    def test_is_whoever_said_it_last(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        for who in ("ann@host", "bob@host"):
+            repository.cancel(Filter(ids=("a",)), now=NOW, grace=1.0, by=who)
+        _settle(repository, worker, lease, Cancel("cancelled"))
+        assert repository.history(repository.get("a"))[-1].reason == "cancelled by bob@host"
+
+    def test_does_not_count_if_the_command_succeeded_first(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        lease = _lease(repository, worker)
+        repository.cancel(Filter(ids=("a",)), now=NOW, grace=1.0, by="ann@host")
+        _settle(repository, worker, lease, Complete())
+        last = repository.history(repository.get("a"))[-1]
+        assert (last.state, last.reason) == (JobState.COMPLETED, None)
+
+
+class TestEdit:
+    #: For every field a value that no other job of these tests has.
+    CHANGES: ClassVar[dict[str, Any]] = {
+        "command": "false", "queue": "q", "priority": 7, "max_retries": 9, "backoff_base": 1.5, "cwd": "/srv",
+        "timeout": 2.5, "unique_key": "k", "env": {"A": "1"}, "tags": ("t", "u"),
+    }  # fmt: skip
+    POLICY = Policy((0, 3), ("75",), ("timeout",), 60.0, 0.5, 90.0)
+
+    def test_every_field_of_a_specification_can_be_changed(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", tags=("old",), env={"B": "2"})
+        changes = {**self.CHANGES, **self.POLICY._asdict()}
+        assert repository.edit(["a"], changes, now=NOW + 5, by="ann@host") == ["a"]
+        job = repository.get("a")
+        assert {name: getattr(job, name) for name in self.CHANGES} == self.CHANGES
+        assert (job.policy, job.updated_at) == (self.POLICY, NOW + 5)
+        assert _listed(repository, Filter(tags=("t", "u"))) == ["a"]
+        assert _listed(repository, Filter(tags=("old",))) == []
+        assert set(JobSpec._fields) - {*self.CHANGES, "id", "policy"} == {"run_at"}
+
+    def test_what_is_not_named_stays(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", tags=("t",), env={"B": "2"}, run_at=NOW + HOUR, policy=self.POLICY)
+        before = repository.get("a")
+        repository.edit(["a"], {"priority": 3, "env+": {"A": "1"}, "retry_for": None}, now=NOW + 5, by="")
+        assert repository.get("a") == before._replace(
+            priority=3, env={"B": "2", "A": "1"}, policy=self.POLICY._replace(retry_for=None), updated_at=NOW + 5
+        )
+        repository.edit(["a"], {"env": {}, "tags": (), **NO_POLICY._asdict()}, now=NOW + 5, by="")
+        after = repository.get("a")
+        assert (after.env, after.tags, after.policy) == ({}, (), NO_POLICY)
+
+    def test_it_may_start_earlier_later_and_at_once(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a")
+        repository.edit(["a"], {"run_at": NOW + HOUR}, now=NOW, by="")
+        assert repository.counts(now=NOW)[1:4] == (0, 1, 0)
+        assert _claim(repository, worker).leases == []
+        repository.edit(["a"], {"run_at": None}, now=NOW + 1, by="")
+        assert repository.get("a").next_run_at == NOW + 1
+        assert _lease(repository, worker, now=NOW + 1).job.id == "a"
+
+    def test_a_job_that_waits_for_its_retry_keeps_its_attempts(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", queue="x")
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
+        repository.edit(["a"], {"queue": "y", "run_at": NOW + 2 * HOUR}, now=NOW, by="")
+        job = repository.get("a")
+        assert (job.attempts, job.error, job.next_run_at) == (1, "exit code 1", NOW + 2 * HOUR)
+        assert repository.outlook(["x"], now=NOW).next_retry is None
+        assert repository.outlook(["y"], now=NOW).next_retry == NOW + 2 * HOUR
+        repository.edit(["a"], {"run_at": None}, now=NOW, by="")
+        assert _lease(repository, worker).job.attempts == 2
+
+    def test_it_must_be_left_an_attempt(self, repository: JobRepository, worker: int) -> None:
+        _enqueue(repository, "a", "b", max_retries=5)
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
+        for few in (0, 1):
+            with pytest.raises(errors.WrongState):
+                repository.edit(["b", "a"], {"max_retries": few}, now=NOW, by="")
+        assert repository.get("b").max_retries == 5
+        repository.edit(["b", "a"], {"max_retries": 2}, now=NOW, by="")
+        assert repository.get("a").max_retries == 2
+
+    def test_the_last_moment_for_a_retry_counts_from_the_first_attempt(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _enqueue(repository, "a", policy=NO_POLICY._replace(retry_for=60.0))
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + SECOND, "no"))
+        assert repository.get("a").retry_until == NOW + 60 * SECOND
+        repository.edit(["a"], {"retry_for": 90.0, "backoff_max": 5.0}, now=NOW + SECOND, by="")
+        assert repository.get("a").retry_until == NOW + 90 * SECOND
+        repository.edit(["a"], {"retry_for": None}, now=NOW + SECOND, by="")
+        assert repository.get("a").retry_until is None
+
+    @pytest.mark.parametrize("verdict", [*RESTS[:3], None], ids=["completed", "dead", "cancelled", "processing"])
+    def test_what_has_started_or_ended_is_a_conflict_and_nothing_is_changed(
+        self, repository: JobRepository, worker: int, verdict: Verdict | None
+    ) -> None:
+        _enqueue(repository, "a", priority=9)
+        _enqueue(repository, "b")
+        lease = _lease(repository, worker)
+        if verdict:
+            _settle(repository, worker, lease, verdict)
+        before = _everything(repository)
+        with pytest.raises(errors.WrongState):
+            repository.edit(["b", "a"], self.CHANGES, now=NOW, by="ann@host")
+        with pytest.raises(errors.JobNotFound):
+            repository.edit(["b", "nobody"], self.CHANGES, now=NOW, by="ann@host")
+        assert _everything(repository) == before
+        assert repository.actions() == []
+
+    def test_a_unique_key_that_is_taken_changes_nothing(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", unique_key="k")
+        _enqueue(repository, "b", "c")
+        before = _everything(repository)
+        for ids, key in ((["b"], "k"), (["b", "c"], "l")):
+            with pytest.raises(errors.UniqueKeyTaken):
+                repository.edit(ids, {"priority": 1, "unique_key": key, "tags": ("t",)}, now=NOW, by="")
+        assert _everything(repository) == before
+        repository.edit(["a"], {"unique_key": "k"}, now=NOW, by="")
+
+    def test_it_is_noted_with_the_fields_and_never_with_their_values(self, repository: JobRepository) -> None:
+        _enqueue(repository, "abc", "b")
+        repository.edit(["ab", "b", "abc"], {"priority": 1, "env+": {"PASSWORD": "secret"}}, now=NOW, by="ann@host")
+        (action,) = repository.actions()
+        assert action[1:] == (NOW, "ann@host", "edit", "abc b: priority, env", 2)
+
+
+class TestPause:
+    @pytest.fixture(autouse=True)
+    def jobs(self, repository: JobRepository) -> None:
+        """A job in each of three queues; the best one is in x."""
+        for name, queue, priority in [("a", "x", 9), ("b", "y", 1), ("c", "z", 5)]:
+            _enqueue(repository, name, queue=queue, priority=priority)
+
+    def test_nothing_is_claimed_from_a_paused_queue(self, repository: JobRepository, worker: int) -> None:
+        assert repository.pause(["x"], now=NOW, by="ann@host") == ["x"]
+        assert _ids([lease.job for lease in _claim(repository, worker, slots=5).leases]) == ["c", "b"]
+        assert _claim(repository, worker, slots=5, queues=["x"]).leases == []
+        assert repository.resume(["x"], now=NOW, by="ann@host") == ["x"]
+        assert _lease(repository, worker).job.id == "a"
+
+    def test_nothing_at_all_is_claimed_while_all_are_paused(self, repository: JobRepository, worker: int) -> None:
+        assert repository.pause([ALL], now=NOW, by="ann@host") == [ALL]
+        _enqueue(repository, "d", queue="new")
+        assert _claim(repository, worker, slots=5).leases == []
+        assert _claim(repository, worker, slots=5, queues=["new", "x"]).leases == []
+        assert repository.outlook(now=NOW) == Outlook(ready=False, next_due=None, next_retry=None)
+
+    def test_the_named_queues_of_a_worker_are_taken_in_their_order_without_the_paused_ones(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        repository.pause(["x"], now=NOW, by="")
+        leases = _claim(repository, worker, slots=5, queues=["y", "x", "nobody", "z"]).leases
+        assert _ids([lease.job for lease in leases]) == ["c", "b"]
+
+    def test_of_many_open_queues_the_best_jobs_are_taken(self, repository: JobRepository, worker: int) -> None:
+        repository.pause(["x"], now=NOW, by="")
+        for number in range(600):  # more than one statement could name one by one
+            _enqueue(repository, f"j{number:03}", queue=f"q{number}", priority=number % 3)
+        leases = _claim(repository, worker, slots=3).leases
+        assert _ids([lease.job for lease in leases]) == ["c", "j002", "j005"]
+
+    def test_it_says_what_has_changed(self, repository: JobRepository) -> None:
+        assert repository.pause(["x", "y", "x"], now=NOW, by="ann@host") == ["x", "y"]
+        assert repository.pause(["z", "x"], now=NOW + 1, by="bob@host") == ["z"]
+        assert repository.paused() == [
+            Paused("x", NOW, "ann@host", 1),
+            Paused("y", NOW, "ann@host", 1),
+            Paused("z", NOW + 1, "bob@host", 1),
+        ]
+        assert repository.resume(["y", "x", "nobody"], now=NOW, by="") == ["x", "y"]
+        assert repository.resume(["x"], now=NOW, by="") == []
+        assert [paused.queue for paused in repository.paused()] == ["z"]
+
+    def test_all_lifts_every_pause_and_one_alone_cannot_be_lifted_out_of_all(self, repository: JobRepository) -> None:
+        repository.pause(["x", ALL], now=NOW, by="ann@host")
+        assert repository.paused() == [Paused(ALL, NOW, "ann@host", 3), Paused("x", NOW, "ann@host", 1)]
+        with pytest.raises(errors.WrongState):
+            repository.resume(["x"], now=NOW, by="ann@host")
+        assert len(repository.paused()) == 2
+        assert repository.resume([ALL], now=NOW, by="ann@host") == [ALL, "x"]
+        assert repository.paused() == []
+
+    def test_what_runs_goes_on_and_its_end_is_written(self, repository: JobRepository, worker: int) -> None:
+        lease = _lease(repository, worker)
+        repository.pause([lease.job.queue], now=NOW, by="")
+        assert _settle(repository, worker, lease, Retry(NOW + 2 * SECOND, "no")) == frozenset()
+        assert _claim(repository, worker, queues=["x"], now=NOW + HOUR).leases == []
+        repository.resume(["x"], now=NOW, by="")
+        assert _lease(repository, worker, now=NOW + HOUR).job.attempts == 2
+
+    def test_the_outlook_leaves_out_what_is_paused(self, repository: JobRepository, worker: int) -> None:
+        _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
+        assert repository.outlook(["x"], now=NOW) == Outlook(ready=False, next_due=NOW + HOUR, next_retry=NOW + HOUR)
+        repository.pause(["x"], now=NOW, by="")
+        assert repository.outlook(["x"], now=NOW) == Outlook(ready=False, next_due=NOW + HOUR, next_retry=None)
+        assert not repository.outlook(["x"], now=NOW + HOUR).ready
+        assert repository.outlook(now=NOW).ready
+        repository.pause(["y", "z"], now=NOW, by="")
+        assert repository.outlook(now=NOW) == Outlook(ready=False, next_due=NOW + HOUR, next_retry=None)
+        repository.resume(["x"], now=NOW, by="")
+        assert repository.outlook(now=NOW).next_retry == NOW + HOUR
+        assert repository.outlook(now=NOW + HOUR).ready
+
+    def test_more_due_jobs_than_a_turn_makes_ready_keep_a_worker_at_it(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _enqueue(repository, *(f"j{number}" for number in range(1500)), queue="x", run_at=NOW + 1)
+        _enqueue(repository, "late", queue="late", run_at=NOW + 2)
+        assert repository.outlook(["late"], now=NOW + 2).ready
+        assert _claim(repository, worker, queues=["late"], now=NOW + 2).leases == []
+        assert repository.outlook(["late"], now=NOW + 2).ready
+        assert _ids([lease.job for lease in _claim(repository, worker, queues=["late"], now=NOW + 2).leases]) == [
+            "late"
+        ]
+        assert not repository.outlook(["late"], now=NOW + 2).ready
+
+    def test_another_process_keeps_to_it_at_once(
+        self, repository: JobRepository, connect: Callable[[], JobRepository], worker: int
+    ) -> None:
+        connect().pause([ALL], now=NOW, by="")
+        assert _claim(repository, worker).leases == []
+
+
+class TestActions:
+    def test_what_people_did_is_told_in_its_order_from_any_point_on(
+        self, repository: JobRepository, worker: int
+    ) -> None:
+        _dead(repository, worker, "a", "b")
+        repository.pause(["x", "y"], now=NOW, by="ann@host")
+        repository.retry(EVERY, now=NOW + 1, by="bob@host")
+        repository.cancel(Filter(ids=("a",)), now=NOW + 2, grace=1.0, by="ann@host")
+        repository.resume([ALL], now=NOW + 3, by="ann@host")
+        repository.note("prune", "--state dead", jobs=7, now=NOW + 4, by="ann@host")
+        done = repository.actions()
+        assert [action[1:] for action in done] == [
+            (NOW, "ann@host", "pause", "x y", 0),
+            (NOW + 1, "bob@host", "retry", "all", 2),
+            (NOW + 2, "ann@host", "cancel", "a", 1),
+            (NOW + 3, "ann@host", "resume", "--all", 0),
+            (NOW + 4, "ann@host", "prune", "--state dead", 7),
+        ]
+        assert all(isinstance(action, Action) for action in done)
+        assert repository.actions(limit=2) == done[:2]
+        assert repository.actions(after=done[1].id) == done[2:]
+        assert repository.actions(after=done[-1].id) == []
+
+    def test_settings_are_noted(self, repository: JobRepository) -> None:
+        repository.set_setting("lease", "30s", now=NOW, by="ann@host")
+        repository.unset_setting("lease", now=NOW + 1, by="ann@host")
+        repository.unset_setting("lease", now=NOW + 2, by="ann@host")
+        assert [action[1:] for action in repository.actions()] == [
+            (NOW, "ann@host", "config set", "lease 30s", 0),
+            (NOW + 1, "ann@host", "config unset", "lease", 0),
+        ]
+
+    def test_of_many_jobs_the_first_few_are_named(self, repository: JobRepository) -> None:
+        names = [f"j{number:02}" for number in range(25)]
+        _enqueue(repository, *names)
+        repository.cancel(Filter(ids=tuple(names)), now=NOW, grace=1.0, by="ann@host")
+        repository.retry(Filter(queues=("x",), tags=("a", "b"), search="q", states=(JobState.CANCELLED,)), now=NOW)
+        (action,) = repository.actions()
+        assert (action.what, action.jobs) == (" ".join(names[:20]) + " and 5 more", 25)
+        which = Filter(queues=("x",), tags=("a", "b"), search="q", finished_before=NOW, states=(JobState.DEAD,))
+        assert which.as_options() == (
+            "--state dead --queue x --tag a --tag b --search q ended before 2027-01-15T08:00:00.000Z"
+        )
+
+    def test_what_changed_nothing_is_not_noted(self, repository: JobRepository) -> None:
+        repository.pause(["x"], now=NOW, by="")
+        repository.pause(["x"], now=NOW, by="ann@host")
+        repository.resume(["y"], now=NOW, by="ann@host")
+        repository.retry(EVERY, now=NOW, by="ann@host")
+        repository.note("prune", "all", jobs=0, now=NOW, by="ann@host")
+        assert repository.actions() == []
 
 
 class TestPrune:

@@ -43,6 +43,14 @@ def queues(session: Session, incomplete: str) -> list[CompletionItem]:
     return _answer(session, lambda repository: _beginning(incomplete, repository.queues()))
 
 
+def paused(session: Session, incomplete: str) -> list[CompletionItem]:
+    """Offer the queues that are paused."""
+    return _answer(
+        session,
+        lambda repository: _beginning(incomplete, [one.queue for one in repository.paused() if one.queue]),
+    )
+
+
 def workers(session: Session, incomplete: str) -> list[CompletionItem]:
     """Offer the names of the workers that are alive."""
     from queuectl.cli.status import live_workers

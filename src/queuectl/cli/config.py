@@ -8,6 +8,7 @@ import click
 
 from queuectl.cli import output
 from queuectl.cli.options import shared
+from queuectl.cli.session import now
 from queuectl.cli.words import Command, Words
 from queuectl.config import SETTINGS, is_database_in_environment, parse_setting, redact_url, setting
 from queuectl.errors import InvalidInput
@@ -92,7 +93,7 @@ def set_(session: Session, key: str, value: str) -> None:
     """
     _check_key(session, key)
     canonical = parse_setting(key, value)
-    session.repository.set_setting(key, canonical)
+    session.repository.set_setting(key, canonical, now=now(), by=session.by)
     _report(session, key, {key: canonical}, "is now")
 
 
@@ -103,7 +104,7 @@ def set_(session: Session, key: str, value: str) -> None:
 def unset(session: Session, key: str) -> None:
     """Return a setting to its default."""
     _check_key(session, key)
-    was_set = session.repository.unset_setting(key)
+    was_set = session.repository.unset_setting(key, now=now(), by=session.by)
     _report(session, key, {}, "is back at" if was_set else "was not set; it is")
 
 

@@ -103,7 +103,7 @@ def command(
         raise InvalidInput("both --at and --delay are given", "keep one of them")
     moment = now()
     given = _given(options, at, moment)
-    specs = _placed(_jobs(words, path, given, moment), _here())
+    specs = _placed(_jobs(words, path, given, moment), here())
     with Acceptance() as acceptance:
         jobs = session.repository.enqueue(acceptance.after(specs), now=moment, if_exists=IfExists(if_exists))
         workers = wake(session.repository.directory_name)  # before all else: they are quick
@@ -118,7 +118,7 @@ def _given(options: dict[str, Any], at: int | None, moment: int) -> dict[str, An
     """Return the fields that options name, checked as those of a specification are."""
     fields = {name: value for name, value in options.items() if value is not None and value != ()}
     if "env" in fields:
-        fields["env"] = dict(map(_variable, fields["env"]))
+        fields["env"] = dict(map(variable, fields["env"]))
     spec = build_spec({"command": "-", **fields}, now=moment)
     checked = {name: getattr(spec, name) for name in fields if name != "delay"}
     if "delay" in fields or at is not None:
@@ -126,7 +126,8 @@ def _given(options: dict[str, Any], at: int | None, moment: int) -> dict[str, An
     return checked
 
 
-def _variable(text: str) -> tuple[str, str]:
+def variable(text: str) -> tuple[str, str]:
+    """Return name and value of `NAME=VALUE`; of `NAME` the value that it has here."""
     name, equals, value = text.partition("=")
     if not equals:
         from queuectl.config import environment
@@ -197,7 +198,7 @@ def _merged(specs: Iterable[JobSpec], given: dict[str, Any]) -> Iterator[JobSpec
         yield spec._replace(**merged)
 
 
-def _here() -> str:
+def here() -> str:
     """Return the current directory."""
     try:
         here = os.getcwd()

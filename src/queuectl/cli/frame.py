@@ -83,7 +83,9 @@ def draw(frame: Frame, width: int, height: int) -> list[Text]:
     running = rows.running_rows(frame, width, heights.running) if heights.running else ()
     section(title, "", heights.running, running)
     queue = [rows.queue_row(frame, width), rows.progress_row(frame, width)]
-    section("Queue", rows.rate_note(frame, width), heights.queue, queue[: heights.queue])
+    section(
+        rows.queue_title(frame.view.paused, width), rows.rate_note(frame, width), heights.queue, queue[: heights.queue]
+    )
     if heights.retries:
         section("Next retries", "", heights.retries, rows.retry_rows(frame, width, heights.retries))
     section("Results", "", heights.results, rows.result_rows(frame, width, heights.results))

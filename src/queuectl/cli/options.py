@@ -145,6 +145,14 @@ def queue_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
     return queues(session_of(ctx), incomplete)
 
 
+def paused_queues(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the queues that are paused."""
+    del param
+    from queuectl.cli.candidates import paused
+
+    return paused(session_of(ctx), incomplete)
+
+
 def worker_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the names of the workers that are alive."""
     del param

@@ -19,11 +19,19 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from queuectl.cli.cells import Glyphs
+    from queuectl.repository.acting import Paused
     from queuectl.repository.base import Counts, Worker
 
 
 def overview(
-    counts: Counts, workers: Sequence[Worker], store: str, *, width: int, at: int, glyphs: Glyphs
+    counts: Counts,
+    paused: Sequence[Paused],
+    workers: Sequence[Worker],
+    store: str,
+    *,
+    width: int,
+    at: int,
+    glyphs: Glyphs,
 ) -> Iterator[RenderableType]:
     """Yield the parts of the page from top to bottom."""
     yield Text(cut(f"Store  {safe(store)}", width, glyphs.ellipsis), "dim")
@@ -33,6 +41,9 @@ def overview(
         waits = format_duration(max(0, at - counts.oldest_ready_since) / 1000)
         yield ""
         yield Text(f"The oldest ready job has waited {waits}.")
+    if paused:
+        yield ""
+        yield from (Text(cut(_on_hold(one, at), width, glyphs.ellipsis), "yellow") for one in paused)
     yield ""
     if workers:
         yield worker_table(workers, width, at, glyphs)
@@ -68,6 +79,14 @@ def note_on(state: JobState, counts: Counts) -> str:
     if state is JobState.DEAD and counts.states[state]:
         return "see queuectl dlq list"
     return ""
+
+
+def _on_hold(paused: Paused, at: int) -> str:
+    """Return a line about a paused queue: how many jobs it holds back, since when, by whom."""
+    what = f"Queue {safe(paused.queue)} is" if paused.queue else "All queues are"
+    jobs = f"{paused.ready:,} ready {'job waits' if paused.ready == 1 else 'jobs wait'}"
+    age = format_duration(max(0, at - paused.since) // 1000)
+    return f"{what} paused: {jobs}, {age} ago by {safe(paused.by)}"
 
 
 def worker_table(workers: Sequence[Worker], width: int, at: int, glyphs: Glyphs) -> Table:

@@ -54,4 +54,4 @@ def command(
         tags=tags,
         finished_before=None if older_than is None else now() - int(older_than * 1000),
     )
-    return remove_all(session, which, Verb("prune", "pruned"), dry_run=dry_run, yes=yes)
+    return remove_all(session, which, Verb("prune", "pruned", "prune"), dry_run=dry_run, yes=yes)

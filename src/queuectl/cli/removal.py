@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from queuectl.cli import output
 from queuectl.cli.confirm import confirm, demand_somebody
+from queuectl.cli.session import now
+from queuectl.errors import StoreError
 from queuectl.repository.pruning import wrong_state
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Verb(NamedTuple):
 
     word: str
     past: str
+    typed: str  #: as the command is typed
 
 
 def remove_all(session: Session, which: Filter, verb: Verb, *, dry_run: bool, yes: bool) -> int:
@@ -60,11 +63,12 @@ def remove_all(session: Session, which: Filter, verb: Verb, *, dry_run: bool, ye
                 session.say(
                     f"Stopped: {told.number:,} are gone, with all that belonged to them; the others are untouched."
                 )
+            _note(session, verb, which.as_options() or "all", told.number)
     return 128 + stops.number if stops.number else 0
 
 
-def remove_named(session: Session, which: Filter, verb: Verb, *, dry_run: bool) -> None:
-    """Remove the jobs with these ids; if one of them cannot go, none does."""
+def remove_named(session: Session, which: Filter, verb: Verb, *, dry_run: bool, yes: bool) -> None:
+    """Remove the jobs with these ids; if one of them cannot go, none does. A person is asked if there are several."""
     repository = session.repository
     jobs = {job.id: job for job in map(repository.get, which.ids)}
     for job in jobs.values():
@@ -73,12 +77,25 @@ def remove_named(session: Session, which: Filter, verb: Verb, *, dry_run: bool) 
     if dry_run:
         _report(session, _Told(jobs), verb, dry_run=True)
         return
+    if len(jobs) > 1:
+        confirm(f"{verb.word.capitalize()} {len(jobs):,} jobs for good?", yes=yes)
     ids = list(jobs)
     batches = (tuple(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
     with Stops():
-        gone = chain.from_iterable(repository.remove(which._replace(ids=batch)) for batch in batches)
-        _report(session, _Told(gone), verb, dry_run=False)
+        told = _Told(chain.from_iterable(repository.remove(which._replace(ids=batch)) for batch in batches))
+        try:
+            _report(session, told, verb, dry_run=False)
+        finally:
+            _note(session, verb, told.words(), told.number)
         _sweep(repository)
+
+
+def _note(session: Session, verb: Verb, what: str, number: int) -> None:
+    """Write down once who removed so many jobs; they are gone, whether that works or not."""
+    try:
+        session.repository.note(verb.typed, what, jobs=number, now=now(), by=session.by)
+    except StoreError as error:
+        output.warning(f"the jobs are gone, but who removed them could not be written down: {error.message}")
 
 
 def _count(repository: JobRepository, which: Filter) -> int:
@@ -137,6 +154,11 @@ class _Told:
         if len(self.first) < _KEPT:
             self.first.append(job_id)
         return job_id
+
+    def words(self) -> str:
+        """Return the first few ids, and how many more there were."""
+        rest = self.number - len(self.first)
+        return " ".join(self.first) + (f" and {rest:,} more" if rest else "")
 
 
 def _report(session: Session, told: _Told, verb: Verb, *, dry_run: bool, stops: Stops | None = None) -> None:

@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 @click.command("rm", cls=Command)
 @click.argument("ids", nargs=-1, required=True, metavar="ID…", shell_complete=job_ids(*sorted(FINAL)))
 @click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask if there are several.")
 @shared
 @click.pass_obj
-def command(session: Session, ids: tuple[str, ...], *, dry_run: bool) -> None:
+def command(session: Session, ids: tuple[str, ...], *, dry_run: bool, yes: bool) -> None:
     """Remove jobs for good, with their history and logs.
 
     Only completed, cancelled and dead jobs; stop others with `queuectl cancel` first. All of them
     or, if one of the ids is not that of such a job, none. The ids may be used again.
 
     \b
-    Example:
-      queuectl rm a7 b3
+    Examples:
+      queuectl rm a7
+      queuectl rm a7 b3 --yes
     """
     which = Filter(ids=ids, states=tuple(sorted(FINAL)))
-    remove_named(session, which, Verb("remove", "removed"), dry_run=dry_run)
+    remove_named(session, which, Verb("remove", "removed", "rm"), dry_run=dry_run, yes=yes)

@@ -68,6 +68,13 @@ def running_row(frame: Frame, width: int, row: Running | None) -> Text:
     return line(width, parts, limit, glyphs)
 
 
+def queue_title(paused: tuple[str, ...], width: int) -> str:
+    """Return what stands above the numbers of the queue: what of it is paused."""
+    if not paused:
+        return "Queue"
+    return "Queue, all paused" if "" in paused else start(f"Queue, paused: {', '.join(paused)}", width)
+
+
 def queue_row(frame: Frame, width: int) -> Text:
     """Return how many jobs of the store stand where: the numbers that fit."""
     counts, states = frame.view.counts, frame.view.counts.states

@@ -12,6 +12,7 @@ from queuectl.cli.session import now
 from queuectl.cli.words import Command
 from queuectl.duration import format_duration, format_time
 from queuectl.model import JobState
+from queuectl.repository.acting import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,14 +38,15 @@ def command(session: Session, job_id: str, *, values: bool) -> None:
     history = repository.history(job)
     printed = Log(log_path(repository.directory, job.seq, job.runs)).end(_OUTPUT).decode("utf-8", "backslashreplace")
     fields = _fields(job, values=values)
+    following = _held_back(session, job) or _next(job, now())
     if session.json:
         steps = [_step(step) for step in history]
-        output.document(fields | {"history": steps, "next": _next(job, now()), "output": printed})
+        output.document(fields | {"history": steps, "next": following, "output": printed})
         return
     for name, value in fields.items():
         if value is not None and value not in ("", [], {}):
             output.line(f"{name}:", _text(value))
-    output.line("next:", _next(job, now()))
+    output.line("next:", following)
     _write_history(history)
     if printed:
         output.write("\noutput of the last run:\n")
@@ -83,6 +85,17 @@ def _words(step: Transition) -> Iterator[str]:
         yield f"({step.reason})"
     if step.worker and step.state is JobState.PROCESSING:
         yield f"by {step.worker}"
+
+
+def _held_back(session: Session, job: Job) -> str:
+    """Say that a job waits for its queue to be resumed, if that is so."""
+    if job.state is not JobState.PENDING:
+        return ""
+    for paused in session.repository.paused():
+        if paused.queue in {ALL, job.queue}:
+            what = f"queue {job.queue!r} is" if paused.queue else "all queues are"
+            return f"nothing, while {what} paused; queuectl resume {paused.queue or '--all'} lets it go on"
+    return ""
 
 
 def _next(job: Job, at: int) -> str:

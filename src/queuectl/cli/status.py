@@ -14,6 +14,7 @@ from queuectl.cli.words import Command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from queuectl.repository.acting import Paused
     from queuectl.repository.base import Counts, JobRepository, Worker
 
 
@@ -21,22 +22,24 @@ if TYPE_CHECKING:
 @shared
 @click.pass_obj
 def command(session: Session) -> None:
-    """Count the jobs by state, and show the workers that are alive.
+    """Count the jobs by state, and show the paused queues and the workers that are alive.
 
     No job stays in `failed`: it goes on to `pending` for a retry, or to `dead`.
     """
     repository, at = session.repository, now()
-    counts, workers = repository.counts(now=at), live_workers(repository)
+    counts, paused, workers = repository.counts(now=at), repository.paused(), live_workers(repository)
     if session.json:
-        output.document(_as_object(counts, workers, session.store, at))
+        output.document(_as_object(counts, workers, session.store, at) | {"paused": _paused_objects(paused)})
     elif output.is_terminal():
         from queuectl.cli.overview import overview
         from queuectl.cli.tables import glyphs_for
 
         width, glyphs = output.console().width, glyphs_for(unicode=output.speaks_unicode())
-        output.render(*overview(counts, workers, session.store, width=width, at=at, glyphs=glyphs))
+        output.render(*overview(counts, paused, workers, session.store, width=width, at=at, glyphs=glyphs))
     else:
         _write_lines(counts, workers, session.store, at)
+        for one in paused:
+            output.line("paused", one.queue or "*", one.ready)
 
 
 def live_workers(repository: JobRepository) -> Sequence[Worker]:
@@ -58,6 +61,15 @@ def _as_object(counts: Counts, workers: Sequence[Worker], store: str, at: int) -
         "workers": [worker_object(worker) for worker in workers],
         "db": store,
     }
+
+
+def _paused_objects(paused: Sequence[Paused]) -> list[dict[str, Any]]:
+    from queuectl.duration import format_time
+
+    return [
+        {"queue": one.queue or "*", "since": format_time(one.since), "by": one.by or None, "ready": one.ready}
+        for one in paused
+    ]
 
 
 def _write_lines(counts: Counts, workers: Sequence[Worker], store: str, at: int) -> None:

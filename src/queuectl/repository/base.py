@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from queuectl.changes import NO_CHANGES
+from queuectl.duration import format_time
+from queuectl.repository.acting import Acting
 from queuectl.repository.dead import Dying
 from queuectl.repository.keeping import Keeping
 from queuectl.repository.pruning import Pruning
@@ -52,6 +54,16 @@ class Filter(NamedTuple):
     search: str = ""  #: text that the id or the command contains, case folded
     finished_before: int | None = None  #: only jobs that have ended before this instant
     signature: str | None = None  #: only jobs that died of this
+
+    def as_options(self) -> str:
+        """Return the filter, its ids apart, as options of a command line, for people."""
+        pairs = [("state", ",".join(self.states))]
+        pairs += [("queue", queue) for queue in self.queues] + [("tag", tag) for tag in self.tags]
+        pairs += [("search", self.search), ("group", self.signature or "")]
+        words = [f"--{option} {value}" for option, value in pairs if value]
+        if self.finished_before is not None:
+            words.append(f"ended before {format_time(self.finished_before)}")
+        return " ".join(words)
 
 
 EVERY = Filter()  #: lets every job through
@@ -105,7 +117,7 @@ class Turn(NamedTuple):
 class Outlook(NamedTuple):
     """What a worker with nothing to run may expect."""
 
-    ready: bool  #: a job could be claimed now
+    ready: bool  #: a job could be claimed now, or more jobs are due than one turn can make ready
     next_due: int | None  #: when the next delayed job of any queue becomes ready
     next_retry: int | None  #: when the next retry of its queues becomes ready
 
@@ -151,7 +163,7 @@ class Worker(NamedTuple):
     jobs: tuple[str, ...]  #: ids of the jobs it holds
 
 
-class JobRepository(Dying, Keeping, Pruning, Telling, Watching, Working, Protocol):
+class JobRepository(Acting, Dying, Keeping, Pruning, Telling, Watching, Working, Protocol):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password
@@ -229,8 +241,9 @@ class JobRepository(Dying, Keeping, Pruning, Telling, Watching, Working, Protoco
     def cancel(self, which: Filter, *, now: int, grace: float, by: str = "") -> Cancelled:
         """Stop the jobs that it lets through: those that run by their workers, the others at once.
 
-        `by` is who wants it. Without `which.ids` (exact ones or unique prefixes), jobs that have ended are passed over.
-        `grace` are the seconds that a running command has between TERM and KILL.
+        `by` is who wants it: it stands in their history, of those that run once they have ended. Without
+        `which.ids` (exact ones or unique prefixes), jobs that have ended are passed over. `grace` are the
+        seconds that a running command has between TERM and KILL.
 
         Raises:
             JobNotFound: one of `which.ids` is not there.
@@ -242,8 +255,8 @@ class JobRepository(Dying, Keeping, Pruning, Telling, Watching, Working, Protoco
     def settings(self) -> Mapping[str, str]:
         """Return what was set, by key, as canonical text; defaults are not in it."""
 
-    def set_setting(self, key: str, value: str) -> None:
-        """Set one key for everybody who uses this store."""
+    def set_setting(self, key: str, value: str, *, now: int = 0, by: str = "") -> None:
+        """Set one key for everybody who uses this store; `by` is who wants it, and `now` when."""
 
-    def unset_setting(self, key: str) -> bool:
+    def unset_setting(self, key: str, *, now: int = 0, by: str = "") -> bool:
         """Return the key to its default; say whether it was set."""

@@ -28,13 +28,13 @@ class Working(Protocol):
 
         A settlement whose token no longer holds the job writes nothing and comes back in
         `refused`; then, or if the worker is not registered any more, nothing is claimed: others
-        took it for dead. Claimed are the ready jobs of `queues` (none named: all) with the highest
-        priority, those enqueued first before the others; each gets a fresh token and one
-        attempt more. Jobs whose `next_run_at` has come become ready first.
+        took it for dead. Claimed are the ready jobs of `queues` (none named: all) that are not
+        paused, those with the highest priority first, then those enqueued first; each gets a fresh
+        token and one attempt more. Jobs whose `next_run_at` has come become ready first.
         """
 
     def outlook(self, queues: Sequence[str] = (), *, now: int) -> Outlook:
-        """Say what is there to run for a worker of these queues (none named: all)."""
+        """Say what is there to run for a worker of these queues (none named: all), paused ones left out."""
 
     def upcoming_retries(self, *, limit: int) -> Sequence[Job]:
         """Return the jobs whose retry comes next, soonest first."""

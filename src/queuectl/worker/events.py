@@ -62,6 +62,7 @@ class View(NamedTuple):
     retried: int
     dead: int
     stopping: str  #: empty while it claims, else why it does not
+    paused: tuple[str, ...] = ()  #: queues from which nothing is claimed; an empty name stands for all
 
 
 class Observer(Protocol):

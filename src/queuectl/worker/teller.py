@@ -88,6 +88,7 @@ class Teller:
             retried=retried,
             dead=dead,
             stopping=stopping,
+            paused=tuple(one.queue for one in repository.paused()),
         )
         self._observer.tick(view)
 

@@ -47,8 +47,8 @@ def command(
     before = None if older_than is None else now() - int(older_than * 1000)
     which = named_or_filtered(session, "purge", ids, filtered=before is not None, **choice)
     which = which._replace(states=(JobState.DEAD,), finished_before=before)
-    verb = Verb("purge", "purged")
+    verb = Verb("purge", "purged", "dlq purge")
     if not ids:
         return remove_all(session, which, verb, dry_run=dry_run, yes=yes)
-    remove_named(session, which, verb, dry_run=dry_run)
+    remove_named(session, which, verb, dry_run=dry_run, yes=yes)
     return 0

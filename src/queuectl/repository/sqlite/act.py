@@ -9,8 +9,7 @@ from queuectl import errors
 from queuectl.changes import NO_CHANGES
 from queuectl.model import FINAL, JobState
 from queuectl.repository.base import Cancelled
-from queuectl.repository.dead import group_id
-from queuectl.repository.sqlite.actions import note
+from queuectl.repository.sqlite.actions import listed, note
 from queuectl.repository.sqlite.changing import change
 from queuectl.repository.sqlite.connection import Connection
 from queuectl.repository.sqlite.listing import condition, find
@@ -35,6 +34,8 @@ _CANCEL = """
     WHERE seq = ?
 """
 
+_ASK_TO_STOP = "UPDATE jobs SET cancel_grace = ?, reason = ? WHERE seq = ?"
+
 #: States that `cancel` cannot leave.
 _ENDED = {JobState.COMPLETED, JobState.CANCELLED}
 
@@ -50,8 +51,9 @@ class Acting(Connection):
             others = [row for row in rows if row[3] != JobState.PROCESSING]
             reason = _reason("cancelled", by)
             db.executemany(_CANCEL, [(now, now, reason, row[0]) for row in others])
-            db.executemany("UPDATE jobs SET cancel_grace = ? WHERE seq = ?", [(grace, row[0]) for row in running])
-            note(db, "cancel", described(which), jobs=len(rows), now=now, by=by)
+            # What ends the run takes the reason over.
+            db.executemany(_ASK_TO_STOP, [(grace, reason, row[0]) for row in running])
+            note(db, "cancel", described(which, [row[1] for row in rows]), jobs=len(rows), now=now, by=by)
         return Cancelled(tuple(row[1] for row in others), tuple(row[1] for row in running))
 
     def retry(
@@ -70,14 +72,15 @@ class Acting(Connection):
                     reason = _reason(whence, by, changes)
                     db.execute(_RETRY, (int(due > now), due, now, reason, seq))
                     change(db, seq, lasting, now=now)
-                edits = "".join(f" --edit {name}" for name in changes.names)
-                note(db, "retry", described(which) + edits, jobs=len(rows), now=now, by=by)
-                return [job_id for _, job_id, _ in rows]
             except sqlite3.IntegrityError as error:
                 raise errors.UniqueKeyTaken(
                     "a pending or processing job has the unique key of a job to retry",
                     hint="nothing was changed; wait until that job has ended",
                 ) from error
+            ids = [job_id for _, job_id, _ in rows]
+            edits = "".join(f" --edit {name}" for name in changes.names)
+            note(db, "retry", described(which, ids) + edits, jobs=len(rows), now=now, by=by)
+        return ids
 
 
 def _named(db: sqlite3.Connection, ids: Sequence[str]) -> Sequence[tuple[Any, ...]]:
@@ -125,13 +128,6 @@ def _reason(what: str, by: str, changes: Changes = NO_CHANGES) -> str:
     return f"{what} by {by}{edited}" if by else what + edited
 
 
-def described(which: Filter) -> str:
-    """Return what chose the jobs, for people: the ids, or the filter as its options."""
-    if which.ids:
-        return " ".join(which.ids)
-    words = [f"--state {','.join(which.states)}"] if which.states else []
-    for option, values in (("--queue", which.queues), ("--tag", which.tags), ("--search", [which.search])):
-        words += [f"{option} {value}" for value in values if value]
-    if which.signature is not None:
-        words.append(f"--group {group_id(which.signature)}")
-    return " ".join(words) or "all"
+def described(which: Filter, ids: Sequence[str]) -> str:
+    """Return what chose the jobs, for people: their ids if they were named, else the filter as its options."""
+    return listed(ids) if which.ids else which.as_options() or "all"

@@ -7,11 +7,13 @@ its WHERE; if another worker holds the job by now, it changes no row, and nothin
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from queuectl.model import Cancel, Complete, Outcome, Retry, Return
 from queuectl.repository import base
 from queuectl.repository.sqlite.connection import Connection
+from queuectl.repository.sqlite.pause import open_queues
 from queuectl.repository.sqlite.rows import COLUMNS, job_of, marks
 
 if TYPE_CHECKING:
@@ -54,11 +56,37 @@ _FROM_QUEUE = """
     )
 """
 
+#: While something is paused: of each other queue that has ready jobs, by the counters, as many as there are
+#: slots. So however many wait in a paused queue, none of them is looked at.
+_FROM_OPEN = """
+    SELECT best.seq FROM counts CROSS JOIN jobs AS best ON best.seq IN (
+        SELECT seq FROM jobs INDEXED BY jobs_ready_by_queue
+        WHERE state = 'pending' AND delayed = 0 AND queue = counts.queue ORDER BY priority DESC, seq LIMIT :slots
+    )
+    WHERE counts.place = 'ready' AND counts.jobs > 0
+        AND NOT EXISTS (SELECT 1 FROM paused WHERE queue IN ('', counts.queue))
+        AND (:queues IS NULL OR counts.queue IN (SELECT value FROM json_each(:queues)))
+    ORDER BY best.priority DESC, best.seq LIMIT :slots
+"""
+
 _NEXT_RETRY = """
     SELECT min(next_run_at) FROM jobs INDEXED BY {index}
     WHERE state = 'pending' AND delayed = 1 AND attempts > 0 {mine}
 """
 
+_HAS_READY = """
+    SELECT EXISTS (SELECT 1 FROM counts WHERE place = 'ready' AND jobs > 0 AND {mine}) OR EXISTS (
+        SELECT 1 FROM (
+            SELECT queue FROM jobs INDEXED BY jobs_due
+            WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ? ORDER BY next_run_at LIMIT ?
+        ) WHERE {mine}
+    ) OR EXISTS (
+        SELECT 1 FROM jobs INDEXED BY jobs_due WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ?
+        LIMIT 1 OFFSET ?
+    )
+"""
+
+_REGISTERED = "SELECT EXISTS (SELECT 1 FROM paused) FROM workers WHERE id = ?"
 _UNWANTED = "SELECT 1 FROM jobs WHERE seq = ? AND state = 'processing' AND cancel_grace IS NOT NULL"
 _HELD = "WHERE seq = ? AND state = 'processing' AND lease_token = ?"
 _LET_GO = "worker_id = NULL, lease_token = NULL, lease_expires_at = NULL, record = NULL, cancel_grace = NULL"
@@ -69,8 +97,10 @@ _ENDED = """
 """
 
 _COMPLETE = f"UPDATE jobs SET state = 'completed', next_run_at = NULL, {_ENDED}, {_LET_GO} {_HELD}"
+#: Whoever asked for it has left the reason in the job.
+_BY_REQUEST = _ENDED.replace("reason = ?", "reason = CASE WHEN cancel_grace IS NULL THEN ? ELSE reason END")
 _CANCEL = f"""
-    UPDATE jobs SET state = 'cancelled', next_run_at = NULL, {_ENDED}, attempts = max(0, attempts - ?), {_LET_GO}
+    UPDATE jobs SET state = 'cancelled', next_run_at = NULL, {_BY_REQUEST}, attempts = max(0, attempts - ?), {_LET_GO}
     {_HELD}
 """
 _FAIL = f"UPDATE jobs SET state = 'failed', {_ENDED}, {_LET_GO} {_HELD}"
@@ -104,29 +134,28 @@ class Claiming(Connection):
         with self._writing() as db:
             refused = [settlement.token for settlement in settlements if not _settle(db, settlement)]
             leases: list[base.Lease] = []
-            is_registered = db.execute("SELECT 1 FROM workers WHERE id = ?", (worker,)).fetchone() is not None
+            # Read with what is read anyway: as long as nothing is paused, pausing costs nothing.
+            registered = db.execute(_REGISTERED, (worker,)).fetchone()
+            is_registered = registered is not None
             if slots > 0 and is_registered and not refused:
                 db.execute(_PROMOTE, (now, _PROMOTE_AT_MOST))
-                leases = _claim(db, worker, slots, queues, now, now + int(lease_seconds * 1000))
+                values = {"now": now, "worker": worker, "expires": now + int(lease_seconds * 1000), "slots": slots}
+                leases = _claim(db, values, queues, is_paused=bool(registered[0]))
         return base.Turn(frozenset(refused), leases, is_registered)
 
     def outlook(self, queues: Sequence[str] = (), *, now: int) -> base.Outlook:
         """Say what is there to run; see `JobRepository.outlook`."""
-        mine = f"AND queue IN ({marks(queues)})" if queues else ""
         with self._reading() as db:
             (due,) = db.execute(
                 "SELECT min(next_run_at) FROM jobs INDEXED BY jobs_due"
                 " WHERE state = 'pending' AND delayed = 1 AND next_run_at > ?",
                 (now,),
             ).fetchone()
-            retry = _next_retry(db, queues)
-            (ready,) = db.execute(
-                f"SELECT EXISTS (SELECT 1 FROM counts WHERE place = 'ready' AND jobs > 0 {mine})"
-                " OR EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_due"
-                f" WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ? {mine})",
-                (*queues, now, *queues),
-            ).fetchone()
-        return base.Outlook(bool(ready), due, retry)
+            some = open_queues(db, queues)
+            if some is not None and not some:
+                return base.Outlook(ready=False, next_due=due, next_retry=None)
+            mine = queues if some is None else some
+            return base.Outlook(_has_ready(db, mine, now), due, _next_retry(db, mine))
 
     def upcoming_retries(self, *, limit: int) -> Sequence[Job]:
         """Return the jobs whose retry comes next, soonest first."""
@@ -143,6 +172,16 @@ def lease_of(row: tuple[Any, ...]) -> base.Lease:
     return base.Lease(job_of(row), *row[-4:])
 
 
+def _has_ready(db: sqlite3.Connection, queues: Sequence[str], now: int) -> bool:
+    """Tell whether a turn is worth taking: there is a ready job, or there are more due ones than it can promote.
+
+    So of what is due elsewhere no more is looked at than a turn makes ready.
+    """
+    mine = f"queue IN ({marks(queues)})" if queues else "1"
+    query = _HAS_READY.format(mine=mine)
+    return bool(db.execute(query, (*queues, now, _PROMOTE_AT_MOST, *queues, now, _PROMOTE_AT_MOST - 1)).fetchone()[0])
+
+
 def _next_retry(db: sqlite3.Connection, queues: Sequence[str]) -> int | None:
     """Tell when the next retry comes; each queue has its own order, so none walks past those of another."""
     if not queues:
@@ -153,12 +192,16 @@ def _next_retry(db: sqlite3.Connection, queues: Sequence[str]) -> int | None:
     return min(found, default=None)
 
 
-def _claim(  # noqa: PLR0913, PLR0917 - the facts of one statement
-    db: sqlite3.Connection, worker: int, slots: int, queues: Sequence[str], now: int, expires: int
+def _claim(
+    db: sqlite3.Connection, values: dict[str, Any], queues: Sequence[str], *, is_paused: bool
 ) -> list[base.Lease]:
-    values: dict[str, Any] = {"now": now, "worker": worker, "expires": expires, "slots": slots}
-    values |= {f"queue{number}": queue for number, queue in enumerate(queues)}
-    rows = db.execute(_CLAIM.format(source=claim_source(len(queues))), values).fetchall()
+    if is_paused:
+        source = _FROM_OPEN
+        values["queues"] = json.dumps(queues) if queues else None
+    else:
+        source = claim_source(len(queues))
+        values |= {f"queue{number}": queue for number, queue in enumerate(queues)}
+    rows = db.execute(_CLAIM.format(source=source), values).fetchall()
     leases = [lease_of(row) for row in rows]
     leases.sort(key=lambda lease: (-lease.job.priority, lease.job.seq))
     return leases

@@ -154,7 +154,7 @@ def _insert_all(db: sqlite3.Connection, rows: _Rows) -> Sequence[Enqueued]:
         if not rows.ids:
             break
         for job_id, tags in rows.tagged:
-            _tag(db, job_id, tags)
+            tag(db, job_id, tags)
         created.add(rows.ids)
         rows.ids.clear()
         rows.tagged.clear()
@@ -166,7 +166,7 @@ def _insert_or(db: sqlite3.Connection, row: tuple[Any, ...], if_exists: IfExists
     found = _existing(db, row)
     if found is None:
         db.execute(_INSERT, row)
-        _tag(db, row[0], json.loads(row[12] or "[]"))
+        tag(db, row[0], json.loads(row[12] or "[]"))
         _count(db, {("scheduled" if row[9] else "ready", row[2]): 1})
         return Enqueued(row[0], "created")
     seq, job_id, state = found
@@ -181,7 +181,7 @@ def _insert_or(db: sqlite3.Connection, row: tuple[Any, ...], if_exists: IfExists
         db.execute(_REPLACE, (*row[1:6], *row[7:], seq))
     except sqlite3.IntegrityError as error:
         raise _key_taken(row[14]) from error
-    _tag(db, job_id, json.loads(row[12] or "[]"))
+    tag(db, job_id, json.loads(row[12] or "[]"))
     return Enqueued(job_id, "replaced")
 
 
@@ -217,7 +217,8 @@ def _key_taken(key: str) -> errors.UniqueKeyTaken:
     )
 
 
-def _tag(db: sqlite3.Connection, job_id: str, tags: Iterable[str]) -> None:
+def tag(db: sqlite3.Connection, job_id: str, tags: Iterable[str]) -> None:
+    """Let a job be found by its tags."""
     db.executemany(
         "INSERT OR IGNORE INTO tags (tag, seq) SELECT ?, seq FROM jobs WHERE id = ?", [(tag, job_id) for tag in tags]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from queuectl.repository.sqlite.actions import note
 from queuectl.repository.sqlite.connection import Connection
 
 if TYPE_CHECKING:
@@ -18,12 +19,16 @@ class Settings(Connection):
         with self._reading() as db:
             return dict(db.execute("SELECT key, value FROM settings ORDER BY key"))
 
-    def set_setting(self, key: str, value: str) -> None:
+    def set_setting(self, key: str, value: str, *, now: int = 0, by: str = "") -> None:
         """Set one key."""
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)", (key, value))
+            note(db, "config set", f"{key} {value}", now=now, by=by)
 
-    def unset_setting(self, key: str) -> bool:
+    def unset_setting(self, key: str, *, now: int = 0, by: str = "") -> bool:
         """Return the key to its default; say whether it was set."""
         with self._writing() as db:
-            return db.execute("DELETE FROM settings WHERE key = ?", (key,)).rowcount > 0
+            was_set = db.execute("DELETE FROM settings WHERE key = ?", (key,)).rowcount > 0
+            if was_set:
+                note(db, "config unset", key, now=now, by=by)
+        return was_set

@@ -1,0 +1,62 @@
+"""`queuectl retry`: run jobs again that have ended, however they did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from queuectl.cli.options import States, flat, job_ids, queue_option, search_option, shared, tag_option
+from queuectl.cli.retrying import put_back
+from queuectl.cli.words import Command
+from queuectl.errors import InvalidInput
+from queuectl.model import FINAL
+from queuectl.repository.base import Filter
+
+if TYPE_CHECKING:
+    from queuectl.cli.session import Session
+    from queuectl.model import JobState
+
+
+@click.command("retry", cls=Command)
+@click.argument("ids", nargs=-1, metavar="[ID]…", shell_complete=job_ids(*sorted(FINAL)))
+@click.option("--all", "everything", is_flag=True, help="All jobs that have ended and that the filters let through.")
+@click.option(
+    "--state", "states", type=States(FINAL, "jobs have not ended and cannot be retried"), multiple=True,
+    metavar="S,…", help="With --all: only these states.",
+)  # fmt: skip
+@queue_option
+@tag_option
+@search_option
+@click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@shared
+@click.pass_obj
+def command(  # noqa: PLR0917 - Click passes them by name
+    session: Session,
+    ids: tuple[str, ...],
+    states: tuple[tuple[JobState, ...], ...],
+    queues: tuple[str, ...],
+    tags: tuple[str, ...],
+    search: str,
+    *,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Run completed, cancelled or dead jobs again: attempts 0, state pending, ready at once.
+
+    All of them or, if one of the ids is not that of a job that has ended, none. A job keeps its id,
+    its history and the logs of its earlier runs.
+
+    \b
+    Examples:
+      queuectl retry a7
+      queuectl retry --all --state cancelled --tag nightly --dry-run
+    """
+    if everything == bool(ids):
+        raise InvalidInput("name the jobs to retry, or say --all", "queuectl list shows the jobs")
+    if ids and (states or queues or tags or search):
+        raise InvalidInput("filters go with --all, not with ids", "leave out the one or the other")
+    which = Filter(ids=ids, states=flat(states) or tuple(sorted(FINAL)), queues=queues, tags=tags, search=search)
+    put_back(session, which, dry_run=dry_run, yes=yes)
