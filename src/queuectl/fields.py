@@ -25,7 +25,7 @@ _QUEUE = rf"[^\W_][\w.:@+-]{{0,{MAX_LABEL - 1}}}"
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidInput(f"{_shown(value)} is not a string", "put the text into double quotes")
+        raise InvalidInput(f"{shown(value)} is not a string", "put the text into double quotes")
     if "\0" in value:
         raise InvalidInput("it holds a NUL byte", "take the NUL byte (\\u0000) out")
     if not value.isascii():
@@ -45,7 +45,7 @@ def _command(value: object) -> str:
 
 def _name(value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidInput(f"{_shown(value)} is not a string", "put it into double quotes")
+        raise InvalidInput(f"{shown(value)} is not a string", "put it into double quotes")
     if not value.isprintable() or not 0 < len(value) <= MAX_NAME or value.isspace():
         raise InvalidInput(
             f"{quoted(value)} is not 1 to {MAX_NAME} printable characters",
@@ -66,7 +66,7 @@ def _whole(lowest: int, highest: int) -> Callable[[object], int]:
         if type(value) is int and lowest <= value <= highest:
             return value
         hint = "write it without quotes" if isinstance(value, str) else "choose a number in that range"
-        raise InvalidInput(f"{_shown(value)} is not a whole number from {lowest} to {highest}", hint)
+        raise InvalidInput(f"{shown(value)} is not a whole number from {lowest} to {highest}", hint)
 
     return check
 
@@ -75,23 +75,26 @@ def _base(value: object) -> float:
     if type(value) in {int, float} and 0 <= value <= MAX_BACKOFF_BASE:  # type: ignore[operator]
         return float(value)  # type: ignore[arg-type]
     hint = "write it without quotes" if isinstance(value, str) else "choose a number in that range"
-    raise InvalidInput(f"{_shown(value)} is not a number from 0 to {MAX_BACKOFF_BASE}", hint)
+    raise InvalidInput(f"{shown(value)} is not a number from 0 to {MAX_BACKOFF_BASE}", hint)
 
 
-def _seconds(value: object) -> float:
+def seconds_of(value: object) -> float:
+    """Return the seconds of a duration: a number, or text such as `10m`.
+
+    Raises:
+        InvalidInput: it is none.
+    """
     if isinstance(value, str):
         return parse_duration(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_DURATION:
         return float(value)
-    raise InvalidInput(f"{_shown(value)} is not a duration", 'give seconds, or text like "10m" or "2h30m"')
+    raise InvalidInput(f"{shown(value)} is not a duration", 'give seconds, or text like "10m" or "2h30m"')
 
 
 def _timeout(value: object) -> float:
-    seconds = _seconds(value)
+    seconds = seconds_of(value)
     if seconds <= 0:
-        raise InvalidInput(
-            f"{_shown(value)} is no time to run", "give a duration longer than 0, or leave the field out"
-        )
+        raise InvalidInput(f"{shown(value)} is no time to run", "give a duration longer than 0, or leave the field out")
     return seconds
 
 
@@ -123,7 +126,7 @@ def _env(value: object) -> dict[str, str]:
         try:
             _variable(name, text)
         except InvalidInput as error:
-            raise InvalidInput(f"[{_shown(name)}]: {error.message}", error.hint) from None
+            raise InvalidInput(f"[{shown(name)}]: {error.message}", error.hint) from None
     return value
 
 
@@ -137,11 +140,11 @@ def _variable(name: object, text: object) -> None:
 
 def _tags(value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)):
-        raise InvalidInput(f"{_shown(value)} is not a list", 'write it like ["nightly", "mail"]')
+        raise InvalidInput(f"{shown(value)} is not a list", 'write it like ["nightly", "mail"]')
     for number, tag in enumerate(value):
         if not isinstance(tag, str) or not 0 < len(tag) <= MAX_LABEL or not tag.isprintable() or set(tag) & {" ", ","}:
             raise InvalidInput(
-                f"[{number}]: {_shown(tag)} is not a tag",
+                f"[{number}]: {shown(tag)} is not a tag",
                 f"use 1 to {MAX_LABEL} printable characters without spaces and commas",
             )
     return tuple(dict.fromkeys(value))
@@ -159,7 +162,7 @@ FIELDS: dict[str, Callable[[object], Any]] = {
     "backoff_base": _base,
     "priority": _whole(-(2**31), 2**31 - 1),
     "run_at": _run_at,
-    "delay": _seconds,
+    "delay": seconds_of,
     "timeout": _timeout,
     "queue": _queue,
     "cwd": _cwd,
@@ -176,7 +179,7 @@ def kind_of(value: object) -> str:
     return "null" if value is None else kinds.get(type(value), "something else")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a value as a message shows it: scalars themselves, of others only the kind."""
     if isinstance(value, str):
         return quoted(value)

@@ -47,7 +47,10 @@ TRANSITIONS = frozenset(
 )
 
 #: What a shell adds to the number of the signal that killed a command.
-_SIGNAL_BASE = 128
+SIGNAL_BASE = 128
+
+#: The exit codes of success, unless a job names others.
+_ZERO = (0,)
 
 #: The environment of a job that adds nothing to its worker's. Never to be changed.
 NO_ENV: Mapping[str, str] = {}
@@ -155,10 +158,14 @@ class Execution(NamedTuple):
     finished_at: int
     duration_seconds: float | None
 
-    @property
-    def succeeded(self) -> bool:
-        """Whether the command ended by itself with exit code 0."""
-        return self.outcome is Outcome.EXITED and self.exit_code == 0
+    def is_success(self, codes: tuple[int, ...] = ()) -> bool:
+        """Say whether the command ended with one of these codes (none named: 0).
+
+        A command that a signal killed has the code 128 + N, which it can only have by being named.
+        """
+        if self.outcome is Outcome.SIGNALLED:
+            return self.exit_code in codes
+        return self.outcome is Outcome.EXITED and self.exit_code in (codes or _ZERO)
 
 
 # What follows from a run. `state` is where the job goes; it also keeps verdicts of
@@ -248,21 +255,22 @@ def execution_of_exit_code(
     """
     outcome, error = Outcome.EXITED, _error_of_exit_code(code)
     if code < 0:
-        outcome, error = Outcome.SIGNALLED, f"killed by {_signal_name(-code)}"
+        outcome, error = Outcome.SIGNALLED, f"killed by {signal_name(-code)}"
     if timed_out_after is not None:
         outcome, error = Outcome.TIMED_OUT, f"timed out after {format_duration(timed_out_after)}"
-    exit_code = _SIGNAL_BASE - code if code < 0 else code
+    exit_code = SIGNAL_BASE - code if code < 0 else code
     return Execution(outcome, exit_code, error, started_at, finished_at, duration_seconds)
 
 
 def _error_of_exit_code(code: int) -> str | None:
-    if code <= _SIGNAL_BASE:
+    if code <= SIGNAL_BASE:
         return f"exit code {code}" if code else None
-    name = _signal_name(code - _SIGNAL_BASE)
+    name = signal_name(code - SIGNAL_BASE)
     return f"exit code {code} ({name})" if name.startswith("SIG") else f"exit code {code}"
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """Return the name of a signal, such as `SIGKILL`, or `signal 99` for a number that has none."""
     from signal import Signals
 
     try:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from queuectl.duration import instant_after
 from queuectl.errors import InvalidInput, did_you_mean, quoted
 from queuectl.fields import FIELDS, kind_of
-from queuectl.model import JobSpec
+from queuectl.model import NO_POLICY, JobSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from queuectl.model import Policy
 
 _EXAMPLE = """write one like {"command": "echo hello"}"""
 _FORMS = "give one object, an array of objects, or one object a line (JSON Lines)"
@@ -125,15 +127,20 @@ def parse_spec(value: object, *, now: int, where: str = "") -> JobSpec:
     """
     if not isinstance(value, dict):
         raise InvalidInput(_at(where, f"{kind_of(value)} is not a job, which is an object"), _EXAMPLE)
-    values = {}
+    values: dict[str, Any] = {}
+    others: dict[str, Any] = {}
     field: Any = None
     try:
         for field, given in value.items():
-            values[field] = FIELDS[field](given)
+            check = FIELDS.get(field)
+            if check is None:
+                others[field] = given
+            else:
+                values[field] = check(given)
     except InvalidInput as error:
         raise _in_field(field, error, where) from None
-    except KeyError:
-        raise _unknown(field, where) from None
+    if others:
+        values["policy"] = _policy(others, where)
     if "command" not in values:
         raise InvalidInput(_at(where, "the job has no command"), _EXAMPLE)
     if "delay" in values:
@@ -158,9 +165,27 @@ def _resolve_delay(values: dict[str, Any], now: int, where: str) -> None:
         raise _in_field("delay", error, where) from None
 
 
-def _unknown(field: object, where: str) -> InvalidInput:
+def _policy(fields: dict[str, Any], where: str) -> Policy:
+    """Return the policy that these fields ask for, none of which is in `FIELDS`."""
+    from queuectl.policy import POLICY_FIELDS, amended
+
+    asked = {}
+    for field, given in fields.items():
+        if field not in POLICY_FIELDS:
+            raise _unknown(field, (*FIELDS, *POLICY_FIELDS), where)
+        try:
+            asked[field] = POLICY_FIELDS[field](given)
+        except InvalidInput as error:
+            raise _in_field(field, error, where) from None
+    try:
+        return amended(NO_POLICY, asked)
+    except InvalidInput as error:
+        raise InvalidInput(_at(where, error.message), error.hint) from None
+
+
+def _unknown(field: object, known: Iterable[str], where: str) -> InvalidInput:
     name = field if isinstance(field, str) else repr(field)
-    hint = did_you_mean(name, FIELDS) or f"the fields are {', '.join(FIELDS)}"
+    hint = did_you_mean(name, known) or f"the fields are {', '.join(known)}"
     return InvalidInput(_at(where, f"unknown field {quoted(name)}"), hint)
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 FIELDS = """
     id command state queue priority attempts max_retries created_at updated_at
     next_run_at started_at finished_at duration_seconds exit_code error worker
-    cwd env tags timeout unique_key depends_on
+    cwd env tags timeout unique_key depends_on success_codes retry_on give_up_on
+    backoff_max backoff_jitter retry_for retry_until signature
 """
 
 

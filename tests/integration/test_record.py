@@ -65,7 +65,7 @@ def test_the_record_tells_whether_its_shim_lives_and_may_start_more(tmp_path: Pa
     found = record.run("1-1")
     assert found is not None
     assert found.execution is not None
-    assert found.execution.succeeded
+    assert found.execution.is_success()
 
 
 def test_a_run_that_is_not_there_is_not_found(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 FLOORS = (
     ("",),  # the package itself: its version
     ("errors",),
-    ("duration",),
+    ("duration", "signature"),
     ("model",),
     ("fields",),
+    ("policy",),
     ("spec", "config"),
     ("retry", "preferences", "changes"),
     ("repository",),

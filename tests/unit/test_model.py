@@ -99,7 +99,7 @@ def test_the_shared_empty_environment_is_empty() -> None:
 
 def test_exit_code_0_is_a_success_without_an_error() -> None:
     assert _waited(0) == Execution(Outcome.EXITED, 0, None, 1000, 3000, 2.0)
-    assert _waited(0).succeeded
+    assert _waited(0).is_success()
 
 
 @pytest.mark.parametrize(
@@ -119,13 +119,13 @@ def test_a_failed_run_says_its_code_and_names_the_signal(
 ) -> None:
     execution = _ended(code)
     assert (execution.exit_code, execution.outcome, execution.error) == (exit_code, outcome, error)
-    assert not execution.succeeded
+    assert not execution.is_success()
 
 
 def test_a_run_that_was_timed_out_failed_whatever_its_code() -> None:
     execution = _ended(0, timed_out_after=5.0)
     assert (execution.outcome, execution.exit_code, execution.error) == (Outcome.TIMED_OUT, 0, "timed out after 5s")
-    assert not execution.succeeded
+    assert not execution.is_success()
 
 
 def test_a_run_killed_for_its_timeout_still_says_the_code_of_the_signal() -> None:
@@ -137,7 +137,7 @@ def test_a_run_killed_for_its_timeout_still_says_the_code_of_the_signal() -> Non
 def test_every_exit_code_in_a_wait_status_is_kept(code: int) -> None:
     execution = _waited(code << 8)
     assert (execution.outcome, execution.exit_code) == (Outcome.EXITED, code)
-    assert execution.succeeded == (code == 0)
+    assert execution.is_success() == (code == 0)
 
 
 @given(st.integers(1, 64), st.booleans())
@@ -150,9 +150,9 @@ def test_every_signal_in_a_wait_status_adds_128(number: int, core_dumped: bool) 
 @given(st.integers(-64, 255), st.none() | st.floats(0.001, 1e6))
 def test_a_run_has_an_error_exactly_when_it_did_not_succeed(code: int, timeout: float | None) -> None:
     execution = _ended(code, timed_out_after=timeout)
-    assert (execution.error is None) == execution.succeeded
+    assert (execution.error is None) == execution.is_success()
 
 
 @given(executions)
 def test_only_a_command_that_ended_by_itself_succeeds(execution: Execution) -> None:
-    assert execution.succeeded == (execution.outcome is Outcome.EXITED and execution.exit_code == 0)
+    assert execution.is_success() == (execution.outcome is Outcome.EXITED and execution.exit_code == 0)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from queuectl.config import Settings
 from queuectl.duration import MAX_DURATION, MAX_INSTANT
 from queuectl.model import (
+    NO_POLICY,
     TRANSITIONS,
     Bury,
     Cancel,
@@ -36,6 +37,8 @@ policies = st.builds(
     base=bases,
     cap=st.floats(0, MAX_DURATION),
     jitter=st.floats(0, 1),
+    asked=st.just(NO_POLICY),
+    retry_until=st.none(),
 )
 
 
@@ -170,7 +173,7 @@ def test_success_and_nothing_else_completes_a_job(
     policy: RetryPolicy, tried: int, execution: Execution, now: int
 ) -> None:
     verdict = policy.judge(tried, execution, now=now)
-    assert isinstance(verdict, Complete) == execution.succeeded
+    assert isinstance(verdict, Complete) == execution.is_success()
 
 
 @given(policies, st.integers(0, 50), instants)

@@ -11,10 +11,11 @@ import click
 from queuectl.cli import output
 from queuectl.cli.accepted import Acceptance
 from queuectl.cli.options import Duration, Time, files, queue_names, shared, tag_names
+from queuectl.cli.policy import policy_fields, policy_options
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput, OperationFailed, quoted
-from queuectl.model import JobSpec
+from queuectl.model import NO_POLICY, JobSpec
 from queuectl.repository.base import IfExists
 from queuectl.spec import build_spec, parse_word, read_specs
 from queuectl.worker.wakeup import wake
@@ -57,6 +58,7 @@ def _is_specification(word: str) -> bool:
 @click.option("--id", metavar="ID", help="Its id; made up if absent.")
 @click.option("--max-retries", type=int, metavar="N", help="Failed attempts after which it is dead.  [setting: 3]")
 @click.option("--backoff-base", type=float, metavar="X", help="Wait X^attempts seconds before a retry.  [setting: 3]")
+@policy_options
 @click.option("-p", "--priority", type=int, metavar="N", help="Higher ones first.  [default: 0]")
 @click.option("--delay", type=Duration(), metavar="DUR", help="Not before this has passed: 90s, 10m, 2h30m, 1d.")
 @click.option("--at", type=Time(), metavar="TIME", help="Not before this time: 18:00, +10m, 2026-01-31T18:00:00Z.")
@@ -84,7 +86,8 @@ def command(
     a command are the command's own. With JSON they win over its fields; --env and --tag add to them.
 
     A file holds an object, an array of objects, or one object a line (JSON Lines). Fields: command,
-    id, max_retries, backoff_base, priority, run_at or delay, timeout, queue, cwd, env, tags, unique_key.
+    id, max_retries, backoff_base, priority, run_at or delay, timeout, queue, cwd, env, tags, unique_key,
+    success_codes, retry_on, give_up_on, backoff_max, backoff_jitter, retry_for.
 
     Prints a sentence on a terminal and the ids in a pipe; with --json, where "how" is created,
     skipped or replaced:
@@ -96,6 +99,7 @@ def command(
     Examples:
       queuectl enqueue 'echo Hello World'
       queuectl enqueue --id nightly --at 02:00 --tag backup -- rsync -a src/ 'my backup/'
+      queuectl enqueue --retry-on 75,timeout --retry-for 2h --timeout 5m './fetch-rates'
       queuectl enqueue '{"id": "task1", "command": "python -c \\"print(42)\\"", "max_retries": 3}'
       generate-jobs | queuectl enqueue --file -
     """
@@ -116,11 +120,13 @@ def command(
 
 def _given(options: dict[str, Any], at: int | None, moment: int) -> dict[str, Any]:
     """Return the fields that options name, checked as those of a specification are."""
-    fields = {name: value for name, value in options.items() if value is not None and value != ()}
+    fields = policy_fields({name: value for name, value in options.items() if value is not None and value != ()})
     if "env" in fields:
         fields["env"] = dict(map(variable, fields["env"]))
     spec = build_spec({"command": "-", **fields}, now=moment)
-    checked = {name: getattr(spec, name) for name in fields if name != "delay"}
+    checked = {name: getattr(spec, name) for name in fields if name in JobSpec._fields}
+    if spec.policy is not NO_POLICY:
+        checked["policy"] = spec.policy
     if "delay" in fields or at is not None:
         checked["run_at"] = spec.run_at if at is None else at
     return checked
@@ -195,6 +201,10 @@ def _merged(specs: Iterable[JobSpec], given: dict[str, Any]) -> Iterator[JobSpec
             merged["env"] = {**spec.env, **given["env"]}
         if "tags" in given:
             merged["tags"] = tuple(dict.fromkeys((*spec.tags, *given["tags"])))
+        if "policy" in given:
+            from queuectl.policy import combined
+
+            merged["policy"] = combined(spec.policy, given["policy"])
         yield spec._replace(**merged)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from queuectl.duration import format_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from queuectl.model import Job
     from queuectl.repository.base import Worker
 
@@ -36,7 +38,20 @@ def job_object(job: Job) -> dict[str, Any]:
         "timeout": job.timeout,
         "unique_key": job.unique_key,
         "depends_on": [],
+        "success_codes": list(job.policy.success_codes),
+        "retry_on": _endings(job.policy.retry_on),
+        "give_up_on": _endings(job.policy.give_up_on),
+        "backoff_max": job.policy.backoff_max,
+        "backoff_jitter": job.policy.backoff_jitter,
+        "retry_for": job.policy.retry_for,
+        "retry_until": time_or_none(job.retry_until),
+        "signature": job.signature,
     }
+
+
+def _endings(words: Iterable[str]) -> list[int | str]:
+    """Return endings as a specification has them: exit codes are numbers."""
+    return [int(word) if word.isdecimal() else word for word in words]
 
 
 def worker_object(worker: Worker) -> dict[str, Any]:

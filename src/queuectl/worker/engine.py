@@ -163,6 +163,7 @@ class Engine:
         if turn.leases:
             self._ahead.moved(time.monotonic())
             self._runs.launch(turn.leases, log_max_bytes=self._judge.settings.log_max_bytes)
+        self._judge.written(turn.refused)
         for over, settlement in results:
             self._tell.report(over.task.lease.job, settlement, refused=settlement.token in turn.refused)
 

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 
 from queuectl import errors
 from queuectl.config import settings_from
+from queuectl.model import Bury, Outcome
 from queuectl.repository.base import Settlement
-from queuectl.retry import policy_for
+from queuectl.retry import TEMPFAIL, policy_for
+from queuectl.signature import signature_of
 from queuectl.worker.outcome import decide, explain
+from queuectl.worker.said import forget_wish, last_line, retry_after
 from queuectl.worker.task import Adopted
 
 if TYPE_CHECKING:
-    from queuectl.repository.base import JobRepository
+    from collections.abc import Container
+
+    from queuectl.model import Execution
+    from queuectl.repository.base import JobRepository, Lease
     from queuectl.worker.runs import Over
 
 
@@ -24,6 +30,8 @@ class Judge:
     def __init__(self, repository: JobRepository) -> None:
         self._repository = repository
         self.settings = settings_from(repository.settings())
+        self._directory = repository.directory_name
+        self._wishes: dict[str, tuple[int, int]] = {}  # runs that may have said when to try again, by their tokens
 
     def read_settings(self) -> None:
         """Take over what has been set since.
@@ -39,13 +47,33 @@ class Judge:
         task, lease = over.task, over.task.lease
         cause = task.stop.cause if task.stop else ""
         execution = explain(lease, over.execution, cause=cause, passing=over.passing)
-        if not execution.succeeded:
+        wish = None
+        if execution.error is not None:
             self.read_settings()  # back-off settings count from the next failure on
+            wish = self._wish_of(lease, execution)
         verdict = decide(
             lease,
             execution,
             policy_for(lease.job, self.settings),
             adopted=isinstance(task, Adopted),
             luck=int.from_bytes(os.urandom(4), "little") / 2**32,
+            retry_after=wish,
         )
+        if isinstance(verdict, Bury):
+            printed = last_line(self._directory, lease.job.seq, lease.run)
+            verdict = verdict._replace(signature=signature_of(execution.error or verdict.reason, printed))
         return Settlement(lease.job.seq, lease.token, execution, verdict)
+
+    def written(self, refused: Container[str]) -> None:
+        """Clean up after the runs whose settlements have been written, all but the refused ones."""
+        for token, (seq, run) in self._wishes.items():
+            if token not in refused:
+                forget_wish(self._directory, seq, run)
+        self._wishes.clear()
+
+    def _wish_of(self, lease: Lease, execution: Execution) -> float | None:
+        """Return the seconds that a run which failed said to wait, if it had the right to and did."""
+        self._wishes[lease.token] = lease.job.seq, lease.run
+        if execution.outcome is Outcome.EXITED and execution.exit_code == TEMPFAIL:
+            return retry_after(self._directory, lease.job.seq, lease.run)
+        return None

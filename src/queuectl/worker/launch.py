@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from queuectl.worker import process
 from queuectl.worker.logs import log_name
+from queuectl.worker.said import wish_name
 
 if TYPE_CHECKING:
     from queuectl.worker.task import Task
@@ -48,6 +49,7 @@ class Launch:
             "QUEUECTL_DB": self._store,
             "QUEUECTL_WORKER": self._worker,
             "QUEUECTL_RUN": task.run,
+            "QUEUECTL_RETRY_AFTER": f"{self._directory}/{wish_name(job.seq, task.lease.run)}",
         }
         return process.Start(task.slot, task.run, job.command, job.cwd or self._home, variables, log, cap)
 

@@ -65,13 +65,18 @@ class Log:
 
     def last_line(self) -> str:
         """Return the last line that is not blank, empty if there is none."""
-        lines = self.end().decode("utf-8", "backslashreplace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return last_line_of(self.end())
 
     def tail(self, lines: int) -> bytes:
         """Return the last lines; what follows is for `more`."""
         content = self.read().splitlines(keepends=True)
         return b"".join(content[len(content) - min(lines, len(content)) :])
+
+
+def last_line_of(content: bytes) -> str:
+    """Return the last line that is not blank, empty if there is none."""
+    lines = content.decode("utf-8", "backslashreplace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _pieces(log: BinaryIO, start: int, end: int) -> Iterator[bytes]:

@@ -27,21 +27,40 @@ def explain(lease: Lease, execution: Execution, *, cause: str, passing: bool) ->
         return timed_out(execution, lease.job.timeout or 0.0)
     if cause == "cancel" and execution.outcome is not Outcome.RETURNED:
         return execution._replace(outcome=Outcome.CANCELLED, error="cancelled")
-    if cause == "stop" and not execution.succeeded:
+    codes = lease.job.policy.success_codes
+    is_success = execution.is_success(codes)
+    # A command that the stop has killed has not succeeded, whatever code its user calls a success.
+    if cause == "stop" and not (is_success and execution.outcome is Outcome.EXITED):
         return execution._replace(outcome=Outcome.RETURNED, error="its worker was stopped")
     if passing:
         return execution._replace(outcome=Outcome.RETURNED)
-    return execution
+    return _by_its_codes(execution, is_success=is_success) if codes else execution
 
 
-def decide(lease: Lease, execution: Execution, policy: RetryPolicy, *, adopted: bool, luck: float) -> Verdict:
+def _by_its_codes(execution: Execution, *, is_success: bool) -> Execution:
+    """Return a run with a reason if it failed, and only then: its job says which exit codes mean success."""
+    if is_success:
+        return execution._replace(error=None)
+    return execution._replace(error=execution.error or f"exit code {execution.exit_code}")
+
+
+def decide(  # noqa: PLR0913 - a decision has this many facts
+    lease: Lease,
+    execution: Execution,
+    policy: RetryPolicy,
+    *,
+    adopted: bool,
+    luck: float,
+    retry_after: float | None = None,
+) -> Verdict:
     """Return what follows from an explained run.
 
     `adopted` means that whoever saw the end had not started it; if nobody had, the attempt is
-    returned. `luck` is evenly drawn from 0.0 to 1.0, for the jitter.
+    returned. `luck` is evenly drawn from 0.0 to 1.0, for the jitter. `retry_after` are the seconds
+    that the command said to wait.
     """
     if execution.outcome is Outcome.CANCELLED:
         return Cancel(execution.error or "cancelled")
     if execution.outcome is Outcome.NEVER_STARTED and adopted and lease.returned < RETURNS:
         return Return()
-    return policy.judge(lease.job.attempts, execution, now=execution.finished_at, luck=luck)
+    return policy.judge(lease.job.attempts, execution, now=execution.finished_at, luck=luck, retry_after=retry_after)

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from queuectl.worker.logs import SHELF, log_name
+from queuectl.worker.said import wish_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from queuectl.repository.base import JobRepository
     from queuectl.repository.pruning import Leftover
 
-#: Beyond so many runs of a job it is cheaper to look which logs there are.
+#: Beyond so many runs of a job it is cheaper to look which files there are.
 _MANY = 100
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: What opening a directory fails with if it is not there, or is something else.
@@ -46,23 +47,25 @@ def sweep(repository: JobRepository, *, limit: int) -> int:
 
 def _clear(repository: JobRepository, number: int, leftovers: Iterable[Leftover], logs: int | None) -> None:
     """Delete what these jobs left on one shelf, and the shelf if no job will need it any more."""
-    name = log_name(number * SHELF, 0).split("/")[1]
-    with _opened(name, logs) as shelf:
+    where = log_name(number * SHELF, 0).split("/")[1]
+    with _opened(where, logs) as shelf:
         if shelf is None:
             return
         for leftover in leftovers:
-            for log in _logs(leftover, shelf):
+            for name in _files(leftover, shelf):
                 # A directory of this name is not ours.
                 with suppress(FileNotFoundError, IsADirectoryError):
-                    os.unlink(log, dir_fd=shelf)
+                    os.unlink(name, dir_fd=shelf)
     if repository.is_past(number * SHELF, number * SHELF + SHELF - 1):
         with suppress(OSError):  # not empty yet, or already gone
-            os.rmdir(name, dir_fd=logs)
+            os.rmdir(where, dir_fd=logs)
 
 
-def _logs(leftover: Leftover, shelf: int) -> Iterable[str]:
+def _files(leftover: Leftover, shelf: int) -> Iterable[str]:
+    """Return what the runs of a job may have left: their logs, and what they said about the next run."""
     if leftover.runs <= _MANY:
-        return [log_name(leftover.seq, run).split("/")[2] for run in range(1, leftover.runs + 1)]
+        seq, runs = leftover.seq, range(1, leftover.runs + 1)
+        return [name(seq, run).split("/")[2] for run in runs for name in (log_name, wish_name)]
     return [name for name in os.listdir(shelf) if name.startswith(f"{leftover.seq}-")]
 
 

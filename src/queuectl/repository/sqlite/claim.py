@@ -113,7 +113,8 @@ _BURY = (
 )
 _RETURN = f"""
     UPDATE jobs SET state = 'pending', delayed = 0, attempts = max(0, attempts - 1), next_run_at = ?,
-        updated_at = ?, started_at = NULL, reason = ?, returned = returned + ?, {_LET_GO} {_HELD}
+        updated_at = ?, started_at = NULL, reason = ?, returned = returned + ?,
+        retry_until = CASE WHEN attempts > 1 THEN retry_until END, {_LET_GO} {_HELD}
 """
 
 

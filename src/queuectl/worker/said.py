@@ -1,0 +1,63 @@
+"""What a run has said about itself: the last line of its output, and when it wants to be tried again.
+
+Both are files that the command could write: so only a regular file is read, no link is
+followed, and no pipe is waited for.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from stat import S_ISREG
+
+from queuectl import errors
+from queuectl.duration import parse_duration
+from queuectl.worker.logs import last_line_of, log_name
+
+#: Bytes of the log in which its last line is looked for.
+_END = 4096
+#: Bytes of the longest duration that is read.
+_LONGEST = 100
+
+
+def wish_name(seq: int, run: int) -> str:
+    """Return the name, in the data directory, of the file in which a run may say when to try again."""
+    return log_name(seq, run).removesuffix("log") + "retry"
+
+
+def retry_after(directory: str, seq: int, run: int) -> float | None:
+    """Return the seconds that a run said to wait before the next, None if it said nothing that makes sense."""
+    content = _read(f"{directory}/{wish_name(seq, run)}", _LONGEST + 1)
+    if len(content) > _LONGEST:
+        return None
+    with suppress(errors.InvalidInput, UnicodeDecodeError):
+        return parse_duration(content.decode("ascii"))
+    return None
+
+
+def forget_wish(directory: str, seq: int, run: int) -> None:
+    """Remove what a run said about the next; it is acted upon."""
+    with suppress(OSError):
+        os.unlink(f"{directory}/{wish_name(seq, run)}")  # noqa: PTH108 - once for each run that failed
+
+
+def last_line(directory: str, seq: int, run: int) -> str:
+    """Return the last line that a run printed and that is not blank, empty if there is none."""
+    return last_line_of(_read(f"{directory}/{log_name(seq, run)}", _END, from_end=True))
+
+
+def _read(path: str, size: int, *, from_end: bool = False) -> bytes:
+    """Return the first bytes of a file, or its last; none if it cannot be had."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        status = os.fstat(descriptor)
+        if not S_ISREG(status.st_mode):
+            return b""
+        return os.pread(descriptor, size, max(0, status.st_size - size) if from_end else 0)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
