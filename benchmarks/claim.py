@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.scale import Scale
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
 
 SLOTS = 10
 

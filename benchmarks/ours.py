@@ -18,7 +18,8 @@ from queuectl.repository.base import Settlement, WorkerIdentity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from queuectl.repository.base import JobRepository, Lease
+    from queuectl.repository.base import Lease
+    from queuectl.repository.protocol import JobRepository
 
 _SCRIPT = shutil.which("queuectl", path=str(Path(sys.executable).parent))
 QUEUECTL = [_SCRIPT] if _SCRIPT else [sys.executable, "-m", "queuectl"]

@@ -14,8 +14,8 @@ from queuectl.repository.archive import read
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from queuectl.repository.base import JobRepository
     from queuectl.repository.keeping import Imported
+    from queuectl.repository.protocol import JobRepository
 
 
 def exported(repository: JobRepository) -> list[bytes]:

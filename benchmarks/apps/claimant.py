@@ -17,7 +17,7 @@ from queuectl.repository import open_repository
 from queuectl.repository.base import Settlement, WorkerIdentity
 
 if TYPE_CHECKING:
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
 
 
 def claim_for(repository: JobRepository, worker: int, period: float) -> list[float]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from queuectl.model import Job
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
 
 PROGRAM = (sys.executable, "-m", "queuectl")
 #: Seconds after which a test gives up on something that must happen.

@@ -21,7 +21,7 @@ from queuectl.worker.logs import log_path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
     from queuectl.repository.pruning import Pruned
     from tests.integration.conftest import CommandLine
 

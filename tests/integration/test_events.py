@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from queuectl import errors
 from queuectl.model import Bury, Complete, Execution, JobSpec, Outcome, Retry
 from queuectl.repository import open_repository
-from queuectl.repository.base import EVERY, Filter, JobRepository, Settlement, WorkerIdentity
+from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
 from queuectl.repository.telling import START, Deed, Step
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from queuectl.model import Verdict
+    from queuectl.repository.protocol import JobRepository
     from queuectl.repository.telling import Event
     from tests.integration.conftest import CommandLine
 

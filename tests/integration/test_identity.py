@@ -21,7 +21,8 @@ from queuectl.worker.task import Adopted
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from queuectl.repository.base import JobRepository, Lease
+    from queuectl.repository.base import Lease
+    from queuectl.repository.protocol import JobRepository
 
 NOW = 1_800_000_000_000
 

@@ -12,13 +12,15 @@ import pytest
 
 from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome, Retry
 from queuectl.repository.acting import ALL
-from queuectl.repository.base import EVERY, Filter, JobRepository, Settlement, WorkerIdentity
+from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
 from queuectl.repository.sqlite import SqliteRepository, prune
 from queuectl.repository.telling import START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from queuectl.repository.protocol import JobRepository
 
 NOW = 1_800_000_000_000
 YEAR = 365 * 86_400_000

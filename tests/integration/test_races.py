@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
 
 NOW = 1_800_000_000_000
 LEASE = 60.0

@@ -29,18 +29,7 @@ from queuectl.model import (
 )
 from queuectl.repository import open_repository
 from queuectl.repository.acting import ALL, Action, Paused
-from queuectl.repository.base import (
-    EVERY,
-    Enqueued,
-    Filter,
-    IfExists,
-    JobRepository,
-    Lease,
-    Outlook,
-    Settlement,
-    Turn,
-    WorkerIdentity,
-)
+from queuectl.repository.base import EVERY, Enqueued, Filter, IfExists, Lease, Outlook, Settlement, Turn, WorkerIdentity
 from queuectl.repository.dead import DeadGroups, digits_for
 from tests import strategies
 
@@ -49,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from queuectl.model import Job
+    from queuectl.repository.protocol import JobRepository
 
 NOW = 1_800_000_000_000
 SECOND = 1000

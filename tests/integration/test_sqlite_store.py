@@ -27,7 +27,7 @@ from queuectl.repository.sqlite import SqliteRepository, schema
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
 
 NOW = 1_800_000_000_000
 LEASE = 60.0

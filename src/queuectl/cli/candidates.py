@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from queuectl.cli.session import Session
     from queuectl.model import Job, JobState
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
 
 _DESCRIPTION = 50  #: characters of a command beside an id
 _GROUPS = 100  #: of dead jobs, that are offered

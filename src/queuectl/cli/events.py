@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from queuectl.cli.session import Session
     from queuectl.model import Job
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
     from queuectl.repository.telling import Event
 
 #: Events that are shown if nobody says from where or how many.

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from queuectl.cli.session import Session
-    from queuectl.repository.base import Filter, JobRepository
+    from queuectl.repository.base import Filter
+    from queuectl.repository.protocol import JobRepository
 
 #: Jobs that one transaction removes: about five milliseconds.
 BATCH = 250

@@ -14,7 +14,7 @@ from queuectl.config import database_url, redact_url, user_file
 
 if TYPE_CHECKING:
     from queuectl.preferences import Preferences
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
 
 
 def now() -> int:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queuectl.repository.acting import Paused
-    from queuectl.repository.base import Counts, JobRepository, Worker
+    from queuectl.repository.base import Counts, Worker
+    from queuectl.repository.protocol import JobRepository
 
 
 @click.command("status", cls=Command)

@@ -10,8 +10,8 @@ from queuectl.config import parse_location, redact_url
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queuectl.repository.base import JobRepository
     from queuectl.repository.examination import Engine, StoreFacts
+    from queuectl.repository.protocol import JobRepository
 
 
 def open_repository(url: str, *, create: bool = True) -> JobRepository:

@@ -1,31 +1,17 @@
-"""The protocol that every storage engine keeps.
+"""What goes into a repository and comes out of it: plain values, the same for every storage engine.
 
-Each method is one transaction: it happens as a whole or not at all, and no other process ever sees half of it.
-Instants are integer milliseconds since the Unix epoch (UTC) and always arguments: a repository never looks at a
-clock. Errors of the driver never leave an engine; what it raises is a `queuectl.errors.QueuectlError`.
+The methods are in `queuectl.repository.protocol`. Instants are integer milliseconds since the Unix epoch (UTC).
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-from queuectl.changes import NO_CHANGES
-from queuectl.duration import format_time
-from queuectl.repository.acting import Acting
-from queuectl.repository.dead import Dying
-from queuectl.repository.keeping import Keeping
-from queuectl.repository.pruning import Pruning
-from queuectl.repository.telling import Telling
-from queuectl.repository.watching import Watching
-from queuectl.repository.working import Working
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from queuectl.changes import Changes
-    from queuectl.model import Execution, Job, JobSpec, JobState, Transition, Verdict
+    from queuectl.model import Execution, Job, JobState, Verdict
 
 
 class IfExists(StrEnum):
@@ -62,6 +48,8 @@ class Filter(NamedTuple):
         pairs += [("search", self.search), ("group", self.signature or "")]
         words = [f"--{option} {value}" for option, value in pairs if value]
         if self.finished_before is not None:
+            from queuectl.duration import format_time
+
             words.append(f"ended before {format_time(self.finished_before)}")
         return " ".join(words)
 
@@ -161,102 +149,3 @@ class Worker(NamedTuple):
     lease_seconds: float  #: within which it promised the next sign
     stopping: str  #: empty, `graceful` or `now`: what `worker stop` asked of it
     jobs: tuple[str, ...]  #: ids of the jobs it holds
-
-
-class JobRepository(Acting, Dying, Keeping, Pruning, Telling, Watching, Working, Protocol):
-    """Where the jobs are kept. One instance belongs to one thread."""
-
-    url: str  #: for people: no password
-    created: bool  #: whether opening it made it
-    patience: float  #: seconds that a method waits for the store's lock before it raises StoreBusy
-    directory_name: str  #: path of `directory`, for those who do without pathlib
-
-    @property
-    def directory(self) -> Path:
-        """For logs, run records and pipes of this machine; made when first used."""
-
-    def close(self) -> None:
-        """Let go of the store. Idempotent."""
-
-    def is_same_file(self) -> bool:
-        """Say whether the store is still the one that was opened, not deleted or replaced."""
-
-    # -- for people -------------------------------------------------------------------
-
-    def enqueue(
-        self, specs: Iterable[JobSpec], *, now: int, if_exists: IfExists = IfExists.ERROR
-    ) -> Sequence[Enqueued]:
-        """Store all of them or none.
-
-        Raises:
-            JobExists: an id is in the store or twice in the call.
-            UniqueKeyTaken: a pending or processing job has this unique key.
-            WrongState: a job to replace is running.
-        """
-
-    def get(self, reference: str) -> Job:
-        """Return the job with this id, or the only one whose id starts with it.
-
-        Raises:
-            JobNotFound: there is none.
-            AmbiguousId: the prefix fits several.
-        """
-
-    def list(self, which: Filter = EVERY, *, limit: int = 0) -> Listing:
-        """Return the newest `limit` jobs (0: all) in the order of enqueueing.
-
-        Read from one snapshot and streamed: memory does not grow with their number.
-        """
-
-    def history(self, job: Job) -> Sequence[Transition]:
-        """Return every transition of the job since it was enqueued, oldest first."""
-
-    def runs(self, job: Job) -> Sequence[tuple[int, int]]:
-        """Return (attempt, run) of every run of the job so far, oldest first."""
-
-    def counts(self, *, now: int) -> Counts:
-        """Count the jobs by where they stand, at a cost that does not grow with them."""
-
-    def complete_ids(self, prefix: str, *, states: Sequence[JobState] = (), limit: int = 100) -> Sequence[Job]:
-        """Return the newest jobs whose id starts with `prefix`, for tab completion."""
-
-    def queues(self) -> Sequence[str]:
-        """Return the names of all queues that hold a job, sorted."""
-
-    def retry(
-        self, which: Filter, *, now: int, by: str = "", spacing: int = 0, changes: Changes = NO_CHANGES
-    ) -> Sequence[str]:
-        """Make the jobs that it lets through pending again, attempts 0, with these changes; return their ids.
-
-        Only jobs in `which.states` count, which have to be final ones; none named: dead ones. With
-        `spacing` each is due so many milliseconds after the one before it; the first one at once, or at the
-        `run_at` of the changes. `by` is who wants it.
-
-        Raises:
-            JobNotFound: one of `which.ids` is not there.
-            WrongState: one of `which.ids` is in another state. Nothing is changed.
-            UniqueKeyTaken: a pending or processing job has the unique key of one of them. Likewise.
-        """
-
-    def cancel(self, which: Filter, *, now: int, grace: float, by: str = "") -> Cancelled:
-        """Stop the jobs that it lets through: those that run by their workers, the others at once.
-
-        `by` is who wants it: it stands in their history, of those that run once they have ended. Without
-        `which.ids` (exact ones or unique prefixes), jobs that have ended are passed over. `grace` are the
-        seconds that a running command has between TERM and KILL.
-
-        Raises:
-            JobNotFound: one of `which.ids` is not there.
-            WrongState: one of `which.ids` is completed or cancelled. Nothing is changed.
-        """
-
-    # -- settings ---------------------------------------------------------------------
-
-    def settings(self) -> Mapping[str, str]:
-        """Return what was set, by key, as canonical text; defaults are not in it."""
-
-    def set_setting(self, key: str, value: str, *, now: int = 0, by: str = "") -> None:
-        """Set one key for everybody who uses this store; `by` is who wants it, and `now` when."""
-
-    def unset_setting(self, key: str, *, now: int = 0, by: str = "") -> bool:
-        """Return the key to its default; say whether it was set."""

@@ -32,7 +32,8 @@ from queuectl.worker.wakeup import wake
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from queuectl.repository.base import JobRepository, Lease, Settlement, Turn
+    from queuectl.repository.base import Lease, Settlement, Turn
+    from queuectl.repository.protocol import JobRepository
     from queuectl.worker.events import Observer
     from queuectl.worker.options import WorkerOptions
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from queuectl.model import Execution
-    from queuectl.repository.base import JobRepository, Lease
+    from queuectl.repository.base import Lease
+    from queuectl.repository.protocol import JobRepository
     from queuectl.worker.runs import Over
 
 

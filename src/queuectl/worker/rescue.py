@@ -12,7 +12,8 @@ from queuectl.worker.wakeup import is_present, present_names
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
-    from queuectl.repository.base import JobRepository, Lease, Worker, WorkerIdentity
+    from queuectl.repository.base import Lease, Worker, WorkerIdentity
+    from queuectl.repository.protocol import JobRepository
 
 
 class Rescue:

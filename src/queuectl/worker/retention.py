@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from queuectl.config import Settings
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
 
 #: Jobs that one transaction removes.
 BATCH = 100

@@ -19,7 +19,7 @@ from queuectl.worker.said import wish_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
     from queuectl.repository.pruning import Leftover
 
 #: Beyond so many runs of a job it is cheaper to look which files there are.

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from queuectl.model import Job
-    from queuectl.repository.base import JobRepository, Settlement
+    from queuectl.repository.base import Settlement
+    from queuectl.repository.protocol import JobRepository
     from queuectl.worker.events import Observer
     from queuectl.worker.task import Task
 

@@ -14,7 +14,7 @@ from queuectl import errors
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from queuectl.repository.base import JobRepository
+    from queuectl.repository.protocol import JobRepository
 
 
 def check_trust(repository: JobRepository) -> None:

@@ -1,37 +1,82 @@
-"""The SQLite engine: one class, put together from one file a duty."""
+"""The SQLite engine: one class, put together from one file a duty, each loaded when it is first needed.
+
+A command needs one duty or two of more than a dozen, and to load them all would make every command a tenth slower.
+"""
 
 from __future__ import annotations
 
-from queuectl.repository.sqlite.act import Acting
-from queuectl.repository.sqlite.actions import Actions
-from queuectl.repository.sqlite.claim import Claiming
-from queuectl.repository.sqlite.dead import Dying
-from queuectl.repository.sqlite.edit import Editing
-from queuectl.repository.sqlite.enqueue import Enqueueing
-from queuectl.repository.sqlite.keeping import Keeping
-from queuectl.repository.sqlite.listing import Listing
-from queuectl.repository.sqlite.pause import Pausing
-from queuectl.repository.sqlite.prune import Pruning
-from queuectl.repository.sqlite.settings import Settings
-from queuectl.repository.sqlite.telling import Telling
-from queuectl.repository.sqlite.watching import Watching
-from queuectl.repository.sqlite.workers import Workers
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from queuectl.repository.sqlite.connection import Connection
 
-class SqliteRepository(
-    Enqueueing,
-    Listing,
-    Acting,
-    Editing,
-    Pausing,
-    Actions,
-    Dying,
-    Pruning,
-    Claiming,
-    Workers,
-    Settings,
-    Keeping,
-    Telling,
-    Watching,
-):
-    """A `queuectl.repository.base.JobRepository` in one SQLite file."""
+#: The files of the engine, each with the methods that it has.
+DUTIES = {
+    "act": ("cancel", "retry"),
+    "actions": ("note", "actions"),
+    "claim": ("turn", "outlook", "upcoming_retries"),
+    "dead": ("dead_groups", "dead_signature"),
+    "edit": ("edit",),
+    "enqueue": ("enqueue",),
+    "keeping": ("export", "import_", "backup"),
+    "listing": ("get", "list", "history", "runs", "counts", "complete_ids", "queues"),
+    "pause": ("pause", "resume", "paused"),
+    "prune": ("prune", "remove", "leftovers", "swept", "is_past"),
+    "settings": ("settings", "set_setting", "unset_setting"),
+    "telling": ("cursor", "events", "last_events"),
+    "watching": ("version",),
+    "workers": (
+        "join", "renew", "requests", "ask_to_stop", "leave", "workers", "leases_of", "rescue", "records",
+    ),
+}  # fmt: skip
+_HOMES = {method: duty for duty, methods in DUTIES.items() for method in methods}
+
+if TYPE_CHECKING:
+    from queuectl.repository.sqlite.act import Acting
+    from queuectl.repository.sqlite.actions import Actions
+    from queuectl.repository.sqlite.claim import Claiming
+    from queuectl.repository.sqlite.dead import Dying
+    from queuectl.repository.sqlite.edit import Editing
+    from queuectl.repository.sqlite.enqueue import Enqueueing
+    from queuectl.repository.sqlite.keeping import Keeping
+    from queuectl.repository.sqlite.listing import Listing
+    from queuectl.repository.sqlite.pause import Pausing
+    from queuectl.repository.sqlite.prune import Pruning
+    from queuectl.repository.sqlite.settings import Settings
+    from queuectl.repository.sqlite.telling import Telling
+    from queuectl.repository.sqlite.watching import Watching
+    from queuectl.repository.sqlite.workers import Workers
+
+    class SqliteRepository(
+        Acting,
+        Actions,
+        Claiming,
+        Dying,
+        Editing,
+        Enqueueing,
+        Keeping,
+        Listing,
+        Pausing,
+        Pruning,
+        Settings,
+        Telling,
+        Watching,
+        Workers,
+    ):
+        """A `queuectl.repository.protocol.JobRepository` in one SQLite file."""
+
+else:
+
+    class SqliteRepository(Connection):
+        """A `queuectl.repository.protocol.JobRepository` in one SQLite file."""
+
+        def __getattr__(self, name: str) -> Any:
+            """Load the duty that a method belongs to, and take its methods over for good."""
+            if name not in _HOMES:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            duty = import_module(f"{__name__}.{_HOMES[name]}")
+            (part,) = (one for one in vars(duty).values() if isinstance(one, type) and one.__base__ is Connection)
+            for own, value in vars(part).items():
+                if not own.startswith("__"):
+                    setattr(SqliteRepository, own, value)
+            return getattr(self, name)
