@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,12 +130,6 @@ class TestGroups:
         assert message == "there is no group 'zzz' of dead jobs"
         assert hint == "queuectl dlq list --group shows them"
         assert _dead_ids(dead) == "abdc"
-
-    def test_of_jobs_that_do_not_say_what_they_died_of_are_counted(self, dead: CommandLine) -> None:
-        with closing(sqlite3.connect(dead.database, isolation_level=None)) as store:
-            store.execute("UPDATE jobs SET signature = NULL WHERE id = 'd'")
-        assert [(one["jobs"], one["newest"]) for one in dead.json("dlq", "list", "--group")] == [(3, "c"), (1, "")]
-        assert dead.json("dlq", "show", "d")["signature"] == ""
 
     def test_are_told_of_where_many_are_dead(self, run: CommandLine) -> None:
         _die(run, REFUSED, *(f"j{number}" for number in range(20)))

@@ -38,7 +38,7 @@ def _make_first(path: Path) -> None:
         db.execute("INSERT INTO counts SELECT place, queue, count(*) FROM jobs GROUP BY 1, 2")
         for seq, ends in ((1, ["completed"]), (2, ["failed", "dead"])):
             db.execute(
-                "UPDATE jobs SET state = 'processing', attempts = 1, runs = 1, updated_at = 10 WHERE seq = ?", (seq,)
+                "UPDATE jobs SET state = 'processing', attempts = 1, runs = 1, updated_at = 30 WHERE seq = ?", (seq,)
             )
             for end in ends:
                 error = "exit code 1" if seq == 2 else None

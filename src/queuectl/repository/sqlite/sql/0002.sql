@@ -26,8 +26,10 @@ CREATE TABLE transitions (
     reason TEXT,
     exit_code INTEGER
 ) STRICT;
+-- Whatever the clock did, the steps of a job keep their order.
 INSERT INTO transitions (job, at, state, attempt, run, worker, reason, exit_code)
-    SELECT job, at, state, attempt, run, worker, reason, exit_code FROM history ORDER BY at, job, step;
+    SELECT job, at, state, attempt, run, worker, reason, exit_code FROM history
+    ORDER BY max(at) OVER (PARTITION BY job ORDER BY step), job, step;
 DROP TABLE history;
 ALTER TABLE transitions RENAME TO history;
 CREATE INDEX history_of_job ON history (job);
@@ -51,31 +53,27 @@ CREATE TABLE dead_by_signature (
     jobs INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER jobs_die AFTER UPDATE OF state ON jobs
-WHEN NEW.state = 'dead' AND OLD.state <> 'dead'
-BEGIN
-    INSERT INTO dead_by_signature (signature, jobs) VALUES (coalesce(NEW.signature, ''), 1)
-    ON CONFLICT (signature) DO UPDATE SET jobs = jobs + 1;
-END;
-
-CREATE TRIGGER jobs_rise AFTER UPDATE OF state ON jobs
-WHEN OLD.state = 'dead' AND NEW.state <> 'dead'
-BEGIN
-    UPDATE dead_by_signature SET jobs = jobs - 1 WHERE signature = coalesce(OLD.signature, '');
-    DELETE FROM dead_by_signature WHERE signature = coalesce(OLD.signature, '') AND jobs <= 0;
-END;
-
 UPDATE jobs SET signature = coalesce(error, reason, '') WHERE state = 'dead';
 INSERT INTO dead_by_signature (signature, jobs)
     SELECT signature, count(*) FROM jobs WHERE state = 'dead' GROUP BY signature;
+
+-- A job has a signature while it is dead and at no other time, so only statements that speak of signatures pay for this.
+CREATE TRIGGER jobs_count_signatures AFTER UPDATE OF signature ON jobs
+WHEN OLD.signature IS NOT NEW.signature
+BEGIN
+    UPDATE dead_by_signature SET jobs = jobs - 1 WHERE signature = OLD.signature;
+    DELETE FROM dead_by_signature WHERE signature = OLD.signature AND jobs <= 0;
+    INSERT INTO dead_by_signature (signature, jobs) SELECT NEW.signature, 1 WHERE NEW.signature IS NOT NULL
+    ON CONFLICT (signature) DO UPDATE SET jobs = jobs + 1;
+END;
 
 CREATE TRIGGER jobs_remove AFTER DELETE ON jobs
 BEGIN
     DELETE FROM history WHERE job = OLD.seq;
     DELETE FROM tags WHERE seq = OLD.seq AND tag IN (SELECT value FROM json_each(OLD.tags));
     UPDATE counts SET jobs = jobs - 1 WHERE place = OLD.place AND queue = OLD.queue;
-    UPDATE dead_by_signature SET jobs = jobs - 1 WHERE OLD.state = 'dead' AND signature = coalesce(OLD.signature, '');
-    DELETE FROM dead_by_signature WHERE OLD.state = 'dead' AND signature = coalesce(OLD.signature, '') AND jobs <= 0;
+    UPDATE dead_by_signature SET jobs = jobs - 1 WHERE signature = OLD.signature;
+    DELETE FROM dead_by_signature WHERE signature = OLD.signature AND jobs <= 0;
     INSERT INTO pruned (state, jobs) VALUES (OLD.state, 1) ON CONFLICT (state) DO UPDATE SET jobs = jobs + 1;
     INSERT INTO leftovers (job, runs) VALUES (OLD.seq, OLD.runs);
 END;
