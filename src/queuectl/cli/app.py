@@ -26,6 +26,7 @@ TABLE = {
     "status": ("Jobs", "Count the jobs by state, and show the workers.", "queuectl.cli.status:command"),
     "show": ("Jobs", "Show one job in full.", "queuectl.cli.show:command"),
     "logs": ("Jobs", "Show what a job printed.", "queuectl.cli.logs:command"),
+    "wait": ("Jobs", "Wait until jobs have ended.", "queuectl.cli.wait:command"),
     "cancel": ("Jobs", "Stop jobs, running or not.", "queuectl.cli.cancel:command"),
     "rm": ("Jobs", "Remove jobs that have ended.", "queuectl.cli.rm:command"),
     "prune": ("Jobs", "Remove jobs that ended long ago.", "queuectl.cli.prune:command"),

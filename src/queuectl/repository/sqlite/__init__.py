@@ -8,8 +8,9 @@ from queuectl.repository.sqlite.enqueue import Enqueueing
 from queuectl.repository.sqlite.listing import Listing
 from queuectl.repository.sqlite.prune import Pruning
 from queuectl.repository.sqlite.settings import Settings
+from queuectl.repository.sqlite.watch import Watching
 from queuectl.repository.sqlite.workers import Workers
 
 
-class SqliteRepository(Enqueueing, Listing, Acting, Pruning, Claiming, Workers, Settings):
+class SqliteRepository(Enqueueing, Listing, Acting, Pruning, Watching, Claiming, Workers, Settings):
     """A `queuectl.repository.base.JobRepository` in one SQLite file."""
