@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from queuectl.cli import output
+from queuectl.cli.waiting import unbroken
 from queuectl.duration import format_duration
 from queuectl.model import JobState
 from queuectl.repository.base import Filter
@@ -68,7 +69,7 @@ class Outcomes:
         self._codes: dict[int, int] = {}  # of those that failed
         self._objects: dict[int, Job] = {}
         self._states: Counter[JobState] = Counter()
-        self._is_read = True  # somebody reads stdout
+        self._write = unbroken(_write_line)
         self.speaks = output.is_terminal() and not session.quiet and not session.json  #: to a person
 
     @property
@@ -118,21 +119,16 @@ class Outcomes:
                 how = {"how": self._hows[job.id]} if job.id in self._hows else {}
                 yield {"id": job.id} | how | job_object(job)
 
-    def _write(self, text: str) -> None:
-        """Write a line at once; that nobody reads on is no reason to wait no longer."""
-        try:
-            if self._is_read:
-                output.write(f"{text}\n")
-                output.flush()
-        except BrokenPipeError:
-            self._is_read = False
-            output.discard()
-
 
 def standing(repository: JobRepository, ids: Sequence[str]) -> Iterator[Job]:
     """Yield the jobs with these exact ids as they are now; those that are not there are passed over."""
     for start in range(0, len(ids), _BLOCK):
         yield from repository.list(Filter(ids=tuple(ids[start : start + _BLOCK]))).jobs
+
+
+def _write_line(text: str) -> None:
+    output.write(f"{text}\n")
+    output.flush()
 
 
 def _fields(job: Job) -> Iterator[str]:

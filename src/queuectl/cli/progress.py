@@ -73,15 +73,11 @@ class Bar:
         self._drawn_at = 0.0
 
 
-def watched(items: Iterable[T], word: str, *, number: Callable[[], int | None], quiet: bool = False) -> Iterable[T]:
-    """Return the items; if a person watches, and they are many, how far it has come is shown while they go by.
+def watched(items: Iterable[T], word: str, *, number: Callable[[], int | None]) -> Iterator[T]:
+    """Yield the items, and show how far it has come if they turn out to be many.
 
-    `number` is called once they have turned out to be many.
+    `number` is called then, and says how many they are, or None.
     """
-    return items if quiet or not output.is_watched() else _watched(items, word, number)
-
-
-def _watched(items: Iterable[T], word: str, number: Callable[[], int | None]) -> Iterator[T]:
     rest = iter(items)
     yield from islice(rest, LARGE)
     block = list(islice(rest, _STEP))

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from queuectl.cli import output
 from queuectl.errors import JobNotFound, StoreGone, TimeRanOut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from queuectl.cli.outcomes import Outcomes
     from queuectl.cli.progress import Bar
     from queuectl.cli.session import Session
     from queuectl.model import Job
     from queuectl.repository.base import JobRepository
+
+T = TypeVar("T")
 
 #: Seconds between two questions, at the least and at the most.
 LEAST, MOST = 0.02, 0.25
@@ -57,11 +59,11 @@ def wait_for(session: Session, jobs: Mapping[int, str], wish: Wish, *, hows: Map
             if is_over:
                 break
             if not look:
-                session.hint_at_missing_worker(_workers(session.repository.directory_name))
+                hint_at_missing_worker(session)
     timed_out = not outcomes.number if wish.first else bool(waiting)
     outcomes.close(timed_out=timed_out)
     if timed_out:
-        raise time_ran_out(session, list(waiting.values()), wish.seconds or 0)
+        raise time_ran_out(session, list(waiting.values()), wish, of=len(jobs))
     return outcomes.code
 
 
@@ -93,11 +95,12 @@ def _end(job: Job) -> tuple[int, int]:
     return job.finished_at or 0, job.seq
 
 
-def _workers(directory: str) -> int:
-    """Return how many workers are there, without waking them."""
+def hint_at_missing_worker(session: Session) -> None:
+    """Say how to start a worker if there is none; those that are there are not woken."""
     from queuectl.worker.wakeup import is_present, present_names
 
-    return sum(is_present(directory, name) for name in present_names(directory))
+    directory = session.repository.directory_name
+    session.hint_at_missing_worker(sum(is_present(directory, name) for name in present_names(directory)))
 
 
 def pause(waited: float, *, spent: float = 0.0, most: float = MOST) -> float:
@@ -139,6 +142,22 @@ def ends(repository: JobRepository, waiting: dict[int, str], *, seconds: float |
         check(repository)
 
 
+def unbroken(write: Callable[[T], None]) -> Callable[[T], None]:
+    """Return a `write` that says nothing more once nobody reads: that is no reason to wait no longer."""
+    is_read = True
+
+    def write_on(content: T) -> None:
+        nonlocal is_read
+        try:
+            if is_read:
+                write(content)
+        except BrokenPipeError:
+            is_read = False
+            output.discard()
+
+    return write_on
+
+
 def check(repository: JobRepository) -> None:
     """See that the store is still there: nothing would ever happen in one that is not.
 
@@ -159,13 +178,18 @@ def removed(job_id: str) -> JobNotFound:
     )
 
 
-def time_ran_out(session: Session, ids: Sequence[str], seconds: float) -> TimeRanOut:
-    """Return what is to be said when the time is up."""
-    from queuectl.cli.sentences import named
+def time_ran_out(session: Session, ids: Sequence[str], wish: Wish, *, of: int = 1) -> TimeRanOut:
+    """Return what is to be said when the time is up: `ids` have not ended, of so many."""
     from queuectl.duration import format_duration
 
-    have = "has" if len(ids) == 1 else "have"
-    return TimeRanOut(f"{named(ids)} {have} not ended within {format_duration(seconds)}", again(session, ids))
+    limit = format_duration(wish.seconds or 0)
+    if of == 1:
+        message = f"job {ids[0]!r} has not ended within {limit}"
+    elif wish.first:
+        message = f"none of {of:,} jobs has ended within {limit}"
+    else:
+        message = f"{len(ids):,} of {of:,} jobs have not ended within {limit}"
+    return TimeRanOut(message, again(session, ids))
 
 
 def again(session: Session, ids: Sequence[str]) -> str:
