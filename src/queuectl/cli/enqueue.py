@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -114,7 +115,8 @@ def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int
         from queuectl.cli.progress import watched
 
         specs = watched(specs, "Enqueueing", number=source.number)
-    with Acceptance() as acceptance:
+    # Closed, what reads and what draws set right what they began, even if Ctrl-C comes between two jobs.
+    with closing(specs), Acceptance() as acceptance:
         jobs = session.repository.enqueue(acceptance.after(specs), now=moment, if_exists=IfExists(if_exists))
         workers = wake(session.repository.directory_name)  # before all else: they are quick
         if wish is None:

@@ -62,6 +62,8 @@ def kept(session: Session, jobs: Sequence[Enqueued]) -> Iterator[None]:
         from queuectl.cli.waiting import again
 
         ids = [job.id for job in jobs]
+        if output.is_watched():
+            session.say("")  # the terminal has written ^C
         session.say(f"Stopped waiting: {named(ids)} {'stays' if len(ids) == 1 else 'stay'} in the queue.")
         session.hint(again(session, ids))
         raise

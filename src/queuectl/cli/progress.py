@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from queuectl.cli import output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ class Bar:
         self._drawn_at = 0.0
 
 
-def watched(items: Iterable[T], word: str, *, number: Callable[[], int | None]) -> Iterator[T]:
+def watched(items: Iterable[T], word: str, *, number: Callable[[], int | None]) -> Generator[T]:
     """Yield the items, and show how far it has come if they turn out to be many.
 
     `number` is called then, and says how many they are, or None.

@@ -12,7 +12,7 @@ from queuectl.model import JobSpec
 from queuectl.spec import build_spec, read_commands, read_specs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
 #: Bytes that are read at a time to count lines.
 _BLOCK = 1 << 20
@@ -101,7 +101,7 @@ def here() -> str:
     return build_spec({"command": "-", "cwd": directory}, now=0).cwd or directory
 
 
-def placed(specs: Iterable[JobSpec], directory: str) -> Iterator[JobSpec]:
+def placed(specs: Iterable[JobSpec], directory: str) -> Generator[JobSpec]:
     """Let each job run where it was enqueued, unless it says where."""
     place = JobSpec._fields.index("cwd")
     for spec in specs:
