@@ -120,6 +120,7 @@ def test_live_ids_queues_and_tags_are_offered(run: CommandLine) -> None:
     assert sorted(_offered("dlq", "retry", "")) == ["ant", "asp", "bee"]
     assert sorted(_offered("dlq", "retry", "a")) == ["ant", "asp"]
     assert _offered("dlq", "retry", "ant", "a") == ["asp"]
+    assert _offered("wait", "a") == ["alive"]
     assert _offered("list", "--queue", "q-b") == ["q-bee"]
     assert _offered("list", "--tag", "t-") == ["t-ant", "t-asp", "t-bee"]
 

@@ -80,7 +80,7 @@ def watched(items: Iterable[T], word: str, *, number: Callable[[], int | None]) 
     """
     rest = iter(items)
     yield from islice(rest, LARGE)
-    block = list(islice(rest, _STEP))
+    block = list(islice(rest, 1))  # no more: `number` is to be asked in their midst
     if not block:
         return
     with Bar(word, number()) as bar:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Bytes that are read at a time to count lines.
 _BLOCK = 1 << 20
+#: So that what is not UTF-8 passes through, to be reported by whoever understands it.
+_EXACT = ("utf-8", "surrogateescape")
 
 
 class Source:
@@ -44,7 +46,8 @@ class Source:
         path = self._path
         try:
             # Descriptor 0 rather than sys.stdin: bytes that are not UTF-8 are to be reported.
-            file = open(0 if path == "-" else path, encoding="utf-8", errors="surrogateescape", closefd=path != "-")  # noqa: SIM115 - reading fails in another way than opening
+            encoding, errors = _EXACT
+            file = open(0 if path == "-" else path, encoding=encoding, errors=errors, closefd=path != "-")  # noqa: SIM115 - reading fails in another way than opening
         except OSError as error:
             hint = "name a file, or - for stdin"
             raise InvalidInput(f"cannot read {quoted(path)}: {error.strerror}", hint) from error
@@ -68,14 +71,14 @@ class Source:
 
     def number(self) -> int | None:
         """Return how many jobs there may be, or None if nobody knows; to be asked while they are read."""
-        if self._read is not None:
-            lines = len(self._read)
-            start = next((line for line in self._read if line.strip()), "").encode(errors="surrogateescape")
-        else:
-            blocks = _blocks(self._descriptor)
-            start = next(blocks, b"")
+        try:
+            blocks = _blocks(self._descriptor) if self._read is None else (line.encode(*_EXACT) for line in self._read)
+            start = next((block for block in blocks if not block.isspace()), b"")
             lines = sum(block.count(b"\n") for block in chain([start], blocks))
-        return None if not self._plain and start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") else lines
+        except OSError:  # not worth an error
+            return None
+        is_array = not self._plain and start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+        return None if is_array else lines
 
 
 def _blocks(descriptor: int) -> Iterator[bytes]:

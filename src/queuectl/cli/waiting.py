@@ -55,11 +55,11 @@ def wait_for(session: Session, jobs: Mapping[int, str], wish: Wish, *, hows: Map
         for look, ended in enumerate(ends(session.repository, waiting, seconds=wish.seconds)):
             told = sorted(ended, key=_end)[:1] if wish.first else ended
             is_over = bool(told) if wish.first else not waiting
+            if not (look or is_over):
+                hint_at_missing_worker(session)
             meter.tell(told, go_on=not is_over)
             if is_over:
                 break
-            if not look:
-                hint_at_missing_worker(session)
     timed_out = not outcomes.number if wish.first else bool(waiting)
     outcomes.close(timed_out=timed_out)
     if timed_out:
@@ -82,9 +82,11 @@ class _Meter:
             self._bar.clear()
         for job in ended:
             self._outcomes.tell(job)
+        if not go_on:
+            return
         if self._bar:
             self._bar.advance(len(ended))
-        elif go_on and self._wants_bar:
+        elif self._wants_bar:
             from queuectl.cli.progress import Bar
 
             self._bar = self._stack.enter_context(Bar("Waiting", self._number))
@@ -129,6 +131,7 @@ def ends(repository: JobRepository, waiting: dict[int, str], *, seconds: float |
         if (version := repository.version()) != known:
             known = version
             ended, gone = repository.outcomes(waiting)
+        spent = time.monotonic() - asked
         for job in ended:
             del waiting[job.seq]
         yield ended
@@ -138,7 +141,7 @@ def ends(repository: JobRepository, waiting: dict[int, str], *, seconds: float |
         left = float("inf") if seconds is None else began + seconds - clock
         if not waiting or left <= 0:
             return
-        time.sleep(min(left, pause(clock - began, spent=clock - asked)))
+        time.sleep(min(left, pause(clock - began, spent=spent)))
         check(repository)
 
 
