@@ -53,7 +53,7 @@ def _is_specification(word: str) -> bool:
 @click.option(
     "--file", "path", metavar="PATH|-", shell_complete=files, help="Read the jobs from a file, or from stdin."
 )
-@click.option("--lines", metavar="PATH|-", shell_complete=files, help="Read a command a line; not those behind #.")
+@click.option("--lines", metavar="PATH|-", shell_complete=files, help="Read shell commands, one a line.")
 @click.option("--id", metavar="ID", help="Its id; made up if absent.")
 @click.option("--max-retries", type=int, metavar="N", help="Failed attempts after which it is dead.  [setting: 3]")
 @click.option("--backoff-base", type=float, metavar="X", help="Wait X^attempts seconds before a retry.  [setting: 3]")
@@ -103,6 +103,7 @@ def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int
       queuectl enqueue --id nightly --at 02:00 --tag backup -- rsync -a src/ 'my backup/'
       queuectl enqueue '{"id": "task1", "command": "python -c \\"print(42)\\"", "max_retries": 3}'
       generate-jobs | queuectl enqueue --file -
+      queuectl enqueue --wait --exit-code 'make test' > test.log
     """
     if at is not None and options["delay"] is not None:
         raise InvalidInput("both --at and --delay are given", "keep one of them")
