@@ -119,6 +119,22 @@ def _line_value(text: str) -> object:
     return _DECODER.decode(text)
 
 
+def read_commands(lines: Iterable[str], *, now: int, source: str = "") -> Iterator[JobSpec]:
+    """Yield a job for each line, a command for the shell; blank lines and those that begin with `#` are none.
+
+    Raises:
+        InvalidInput: a line is not one, when its turn comes, or there is none at all.
+    """
+    is_empty = True
+    for number, line in enumerate(lines, 1):
+        text = (line if number > 1 else line.removeprefix("\ufeff")).lstrip().rstrip("\r\n")
+        if text and not text.startswith("#"):
+            is_empty = False
+            yield parse_spec({"command": text}, now=now, where=_at(source, f"line {number}"))
+    if is_empty:
+        raise InvalidInput(_at(source, "there is no command in it"), "write one shell command a line")
+
+
 def parse_spec(value: object, *, now: int, where: str = "") -> JobSpec:
     """Check one specification, a decoded JSON object; `where` says its place in messages.
 

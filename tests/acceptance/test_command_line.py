@@ -86,6 +86,12 @@ def test_no_costly_module_is_imported_for_a_pipe(shop: Shop, args: tuple[str, ..
     assert not loaded & COSTLY
 
 
+def test_no_costly_module_is_imported_to_wait(shop: Shop) -> None:
+    job = shop.enqueue("true")
+    shop.work("--once")
+    assert not _modules(shop, "wait", job) & COSTLY
+
+
 def test_help_and_version_import_no_command_and_no_driver(shop: Shop) -> None:
     for option in ("--version", "--help"):
         loaded = _modules(shop, option)

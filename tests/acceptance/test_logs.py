@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,21 @@ def test_follow_shows_what_comes_until_the_job_has_ended_retries_included(shop: 
         gate.open()
         assert follower.stdout.read() == b"two\n"
     assert follower.returncode == 0
+
+
+def test_follow_leaves_out_no_run_that_came_and_went_between_two_looks(shop: Shop) -> None:
+    gate = shop.gate()
+    line = f"echo try $QUEUECTL_ATTEMPT; test $QUEUECTL_ATTEMPT = 1 && {gate.wait}; exit 1"
+    job = shop.enqueue(line, max_retries=3, backoff_base=0)
+    shop.start_worker()
+    with subprocess.Popen([*PROGRAM, "logs", "-f", job], cwd=shop.home, stdout=subprocess.PIPE) as follower:
+        assert follower.stdout is not None
+        assert follower.stdout.readline() == b"try 1\n"
+        follower.send_signal(signal.SIGSTOP)
+        gate.open()
+        shop.becomes(job, "dead")
+        follower.send_signal(signal.SIGCONT)
+        assert follower.stdout.read() == b"try 2\ntry 3\n"
 
 
 def test_output_beyond_the_cap_keeps_head_and_tail_with_a_mark_between(shop: Shop) -> None:

@@ -123,6 +123,7 @@ def test_live_ids_queues_and_tags_are_offered(run: CommandLine) -> None:
     assert sorted(_offered("retry", "a")) == ["ant", "asp"]
     assert _offered("edit", "") == ["alive"]
     assert _offered("edit", "alive", "--set", "ba")[0] == "backoff_base="
+    assert _offered("wait", "a") == ["alive"]
     assert _offered("list", "--queue", "q-b") == ["q-bee"]
     assert _offered("pause", "q-") == ["q-ant", "q-asp", "q-bee"]
     assert _offered("resume", "") == []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from queuectl.cli import output, progress
 from queuectl.cli.accepted import Acceptance
 
 if TYPE_CHECKING:
@@ -123,6 +125,132 @@ def test_a_file_that_cannot_be_read_is_named(run: CommandLine, path: str) -> Non
 def test_an_id_twice_in_one_call_is_a_conflict(run: CommandLine) -> None:
     (run.home / "jobs").write_text('{"id":"a","command":"x"}\n{"id":"a","command":"y"}\n', encoding="utf-8")
     run.error("enqueue", "--file", "jobs", code=4)
+    assert run.jobs() == []
+
+
+# -- lines ----------------------------------------------------------------------------------
+
+
+def test_each_line_is_a_command_but_blank_ones_and_those_behind_a_number_sign(run: CommandLine) -> None:
+    text = "\ufeff#!/bin/sh\n\necho 'a b' | cat # not this\n   \n  # nor this\n\t{ echo c; }\r\nlast \\ "
+    (run.home / "jobs").write_text(text, encoding="utf-8")
+    assert run("enqueue", "--lines", "jobs").count("\n") == 3
+    assert [job.command for job in run.jobs()] == ["echo 'a b' | cat # not this", "{ echo c; }", "last \\ "]
+
+
+def test_the_options_are_those_of_every_line(run: CommandLine) -> None:
+    (run.home / "jobs").write_text("echo a\necho b\n", encoding="utf-8")
+    run("enqueue", "--lines", "jobs", "--tag", "t", "--max-retries", "7", "-e", "A=1", "-Q", "mail")
+    for job in run.jobs():
+        assert (job.tags, job.max_retries, job.env, job.queue) == (("t",), 7, {"A": "1"}, "mail")
+        assert job.cwd == str(run.home)
+
+
+def test_one_bad_line_is_named_and_nothing_is_stored(run: CommandLine) -> None:
+    (run.home / "jobs").write_bytes(b"echo a\n# a comment\necho \0\n")
+    assert run.error("enqueue", "--lines", "jobs", code=2)[0].startswith("jobs: line 3: command")
+    assert run.jobs() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"# only\n\t# comments", b"\xff\n"])
+def test_lines_without_a_good_command_are_a_usage_error_and_create_no_store(run: CommandLine, content: bytes) -> None:
+    (run.home / "jobs").write_bytes(content)
+    assert run.error("enqueue", "--lines", "jobs", code=2)[0].startswith("jobs: ")
+    assert not run.database.exists()
+
+
+@pytest.mark.parametrize(
+    "args", [("--lines", "x", "echo"), ("--lines", "x", "--file", "y"), ("--lines", "missing"), ("--lines", ".")]
+)
+def test_lines_come_from_one_file_that_is_there(run: CommandLine, args: tuple[str, ...]) -> None:
+    run.error("enqueue", *args, code=2)
+    assert not run.database.exists()
+
+
+def test_an_id_does_not_do_for_several_lines(run: CommandLine) -> None:
+    (run.home / "jobs").write_text("echo a\necho b\n", encoding="utf-8")
+    assert "--id" in run.error("enqueue", "--lines", "jobs", "--id", "a", code=2)[0]
+
+
+# -- waiting: what does without a worker; the rest is in tests/acceptance/test_wait.py --------
+
+
+@pytest.mark.parametrize("args", [("--exit-code",), ("--timeout-wait", "1s"), ("--wait", "--timeout-wait", "x")])
+def test_options_of_waiting_need_waiting_and_a_duration(run: CommandLine, args: tuple[str, ...]) -> None:
+    run.error("enqueue", *args, "true", code=2)
+    assert not run.database.exists()
+
+
+def test_a_job_that_does_not_end_in_time_is_stored_and_said_on_stderr(run: CommandLine) -> None:
+    assert run("enqueue", "--wait", "--timeout-wait", "0", "--id", "a", "true", code=124) == ""
+    assert run.job("a").command == "true"
+    assert "Enqueued job 'a'.\n" in run.said
+    out = run(
+        "enqueue", '[{"id":"b","command":"x"},{"id":"c","command":"x"}]', "--wait", "--timeout-wait", "0", code=124
+    )
+    assert out == ""
+    assert "Error: 2 of 2 jobs have not ended within 0s\nHint: go on waiting with: queuectl wait b c\n" in run.said
+
+
+def test_json_of_waiting_has_how_and_the_fields_of_a_job(run: CommandLine) -> None:
+    run("-q", "enqueue", "--id", "a", "true")
+    run.settle("completed")
+    out = run("enqueue", "--json", "--wait", "--id", "a", "--if-exists", "skip", "true")
+    document = json.loads(out)
+    assert document["timed_out"] is False
+    assert [(job["id"], job["how"], job["state"]) for job in document["jobs"]] == [("a", "skipped", "completed")]
+
+
+# -- progress -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Let a person watch stderr from now on, and see here what is drawn."""
+    screen = io.StringIO()
+
+    def console(_stream: object) -> Any:
+        from rich.console import Console
+
+        return Console(file=screen, force_terminal=True, width=80)
+
+    monkeypatch.setattr(output, "is_watched", lambda: True)
+    monkeypatch.setattr(output, "console", console)
+    monkeypatch.setattr(progress, "LARGE", 5)
+    return screen
+
+
+@pytest.mark.parametrize(
+    ("option", "line", "shown"),
+    [
+        ("--lines", "true\n", "20/20"),
+        ("--file", '{"command": "true"}\n', "20/20"),
+        ("--file", "[" + ", ".join(['{"command": "true"}'] * 20) + "]", "20/?"),
+    ],
+)
+def test_a_person_sees_how_far_many_jobs_have_come(
+    run: CommandLine, screen: io.StringIO, option: str, line: str, shown: str
+) -> None:
+    text = line if line.startswith("[") else line * 20
+    (run.home / "jobs").write_text(text, encoding="utf-8")
+    run("enqueue", option, "jobs")
+    assert "Enqueueing" in screen.getvalue()
+    assert shown in screen.getvalue()
+    assert len(run.jobs()) == 20
+
+
+def test_few_jobs_or_a_quiet_person_have_no_bar(run: CommandLine, screen: io.StringIO) -> None:
+    (run.home / "jobs").write_text("true\n" * 5, encoding="utf-8")
+    run("enqueue", "--lines", "jobs")
+    (run.home / "jobs").write_text("true\n" * 6, encoding="utf-8")
+    run("-q", "enqueue", "--lines", "jobs")
+    assert screen.getvalue() == ""
+
+
+def test_a_bar_goes_when_a_bad_job_ends_it_all(run: CommandLine, screen: io.StringIO) -> None:
+    (run.home / "jobs").write_text("true\n" * 2000 + "\0\n", encoding="utf-8")
+    run("enqueue", "--lines", "jobs", code=2)
+    assert screen.getvalue().rpartition("\x1b[?25")[2][0] == "h"  # the cursor is back
     assert run.jobs() == []
 
 

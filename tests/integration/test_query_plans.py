@@ -144,6 +144,7 @@ def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object])
         ),
         pytest.param(lambda store: store.get("j1"), {"sqlite_autoindex_jobs_1"}, id="get"),
         pytest.param(lambda store: store.get("d4"), {"sqlite_autoindex_jobs_1"}, id="get-prefix"),
+        pytest.param(lambda store: store.outcomes([1, 2, 3]), {"INTEGER PRIMARY KEY"}, id="outcomes"),
         pytest.param(lambda store: store.leases_of(1), {"jobs_place"}, id="leases"),
         pytest.param(
             lambda store: store.rescue(store.leases_of(1), worker=1, now=NOW, lease_seconds=LEASE),

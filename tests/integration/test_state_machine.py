@@ -483,7 +483,8 @@ class QueueMachine(RuleBasedStateMachine):
         kept = self.outside.execute("SELECT signature, jobs FROM dead_by_signature ORDER BY 1").fetchall()
         real = "SELECT signature, count(*) FROM jobs WHERE state = 'dead' GROUP BY 1 ORDER BY 1"
         assert kept == self.outside.execute(real).fetchall()
-        assert not self.outside.execute("SELECT id FROM jobs WHERE (state = 'dead') <> (signature IS NOT NULL)").fetchall()
+        astray = "SELECT id FROM jobs WHERE (state = 'dead') <> (signature IS NOT NULL)"
+        assert not self.outside.execute(astray).fetchall()
 
     @invariant()
     def accepted_is_what_is_there_and_what_was_pruned(self) -> None:

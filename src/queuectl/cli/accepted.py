@@ -34,7 +34,7 @@ class Acceptance:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
-        self._let_through()
+        self.let_through()
 
     def after(self, items: Iterable[T]) -> Iterator[T]:
         """Yield the items, then hold the signals back."""
@@ -49,9 +49,10 @@ class Acceptance:
                 self._before[number] = handler
                 signal.signal(number, signal.SIG_IGN)
                 signal.signal(number, _succeed)
-        self._let_through()
+        self.let_through()
 
-    def _let_through(self) -> None:
+    def let_through(self) -> None:
+        """Let the signals through, also those that came meanwhile: the caller has an answer to them."""
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
 

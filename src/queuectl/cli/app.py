@@ -27,6 +27,7 @@ TABLE = {
     "show": ("Jobs", "Show one job in full.", "queuectl.cli.show:command"),
     "logs": ("Jobs", "Show what a job printed.", "queuectl.cli.logs:command"),
     "edit": ("Jobs", "Change jobs that have not started.", "queuectl.cli.edit:command"),
+    "wait": ("Jobs", "Wait until jobs have ended.", "queuectl.cli.wait:command"),
     "cancel": ("Jobs", "Stop jobs, running or not.", "queuectl.cli.cancel:command"),
     "retry": ("Jobs", "Run jobs again that have ended.", "queuectl.cli.retry:command"),
     "rm": ("Jobs", "Remove jobs that have ended.", "queuectl.cli.rm:command"),

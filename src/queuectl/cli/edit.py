@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from queuectl.cli import output
-from queuectl.cli.enqueue import here, variable
+from queuectl.cli.enqueue import variable
 from queuectl.cli.options import Duration, Time, files, job_ids, queue_names, shared, tag_names
 from queuectl.cli.session import Session, now
+from queuectl.cli.sources import here
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput, WrongState, quoted
 from queuectl.fields import FIELDS

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from itertools import chain
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from queuectl.cli import output
+from queuectl.cli import enqueued, output, sources
 from queuectl.cli.accepted import Acceptance
 from queuectl.cli.options import Duration, Time, files, queue_names, shared, tag_names
 from queuectl.cli.policy import policy_fields, policy_options
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
-from queuectl.errors import InvalidInput, OperationFailed, quoted
+from queuectl.errors import InvalidInput, quoted
 from queuectl.model import NO_POLICY, JobSpec
 from queuectl.repository.base import IfExists
-from queuectl.spec import build_spec, parse_word, read_specs
+from queuectl.spec import build_spec, parse_word
 from queuectl.worker.wakeup import wake
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from queuectl.repository.base import Enqueued
+    from queuectl.cli.waiting import Wish
 
 
 class _Enqueue(Command):
@@ -55,6 +54,7 @@ def _is_specification(word: str) -> bool:
 @click.option(
     "--file", "path", metavar="PATH|-", shell_complete=files, help="Read the jobs from a file, or from stdin."
 )
+@click.option("--lines", metavar="PATH|-", shell_complete=files, help="Read shell commands, one a line.")
 @click.option("--id", metavar="ID", help="Its id; made up if absent.")
 @click.option("--max-retries", type=int, metavar="N", help="Failed attempts after which it is dead.  [setting: 3]")
 @click.option("--backoff-base", type=float, metavar="X", help="Wait X^attempts seconds before a retry.  [setting: 3]")
@@ -74,20 +74,25 @@ def _is_specification(word: str) -> bool:
     "--if-exists", type=click.Choice(tuple(map(str, IfExists))), default="error", show_default=True,
     help="What to do if id or unique key is taken.",
 )  # fmt: skip
+@click.option("--wait", is_flag=True, help="Show its output as it comes, and exit by what becomes of it.")
+@click.option("--exit-code", "own", is_flag=True, help="With --wait: if it fails, exit with its own code.")
+@click.option("--timeout-wait", "patience", type=Duration(), metavar="DUR", help="With --wait: no longer than this.")
 @shared
 @click.pass_obj
-def command(
-    session: Session, /, words: tuple[str, ...], path: str | None, if_exists: str, at: int | None, **options: Any
-) -> None:
+def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int | None, **options: Any) -> int:
     """Put a job into the queue, or many: all of them or none.
 
     One word that is a JSON object or array is a specification; any other word is a line for the
     shell; several words are a command with its arguments, and keep their quoting. Options behind
     a command are the command's own. With JSON they win over its fields; --env and --tag add to them.
 
-    A file holds an object, an array of objects, or one object a line (JSON Lines). Fields: command,
+    A --file holds an object, an array of objects, or one object a line (JSON Lines). Fields: command,
     id, max_retries, backoff_base, priority, run_at or delay, timeout, queue, cwd, env, tags, unique_key,
     success_codes, retry_on, give_up_on, backoff_max, backoff_jitter, retry_for.
+    Of --lines each is a command for the shell; blank ones and those that begin with # are left out.
+
+    With --wait stdout is the job's own, and its id goes to stderr; several jobs are told as by
+    `queuectl wait`, which says more about the exit code.
 
     Prints a sentence on a terminal and the ids in a pipe; with --json, where "how" is created,
     skipped or replaced:
@@ -102,17 +107,42 @@ def command(
       queuectl enqueue --retry-on 75,timeout --retry-for 2h --timeout 5m './fetch-rates'
       queuectl enqueue '{"id": "task1", "command": "python -c \\"print(42)\\"", "max_retries": 3}'
       generate-jobs | queuectl enqueue --file -
+      queuectl enqueue --wait --exit-code 'make test' > test.log
     """
     if at is not None and options["delay"] is not None:
         raise InvalidInput("both --at and --delay are given", "keep one of them")
+    wish = _wish(options)
     moment = now()
+    source = _source(options, words, moment)
     given = _given(options, at, moment)
-    specs = _placed(_jobs(words, path, given, moment), here())
-    with Acceptance() as acceptance:
+    specs = sources.placed(_jobs(words, source, given, moment), sources.here())
+    if source and output.is_watched() and not session.quiet:
+        from queuectl.cli.progress import watched
+
+        specs = watched(specs, "Enqueueing", number=source.number)
+    # Closed, what reads and what draws set right what they began, even if Ctrl-C comes between two jobs.
+    with closing(specs), Acceptance() as acceptance:
         jobs = session.repository.enqueue(acceptance.after(specs), now=moment, if_exists=IfExists(if_exists))
         workers = wake(session.repository.directory_name)  # before all else: they are quick
-        acceptance.accept()
-        _report(session, jobs, workers)
+        if wish is None:
+            acceptance.accept()
+            enqueued.report(session, jobs, workers)
+            return 0
+        with enqueued.kept(session, jobs):
+            acceptance.let_through()
+            return enqueued.wait_for(session, jobs, wish)
+
+
+def _wish(options: dict[str, Any]) -> Wish | None:
+    """Take out of the options what is asked of waiting; None: not to wait."""
+    wait, own, patience = (options.pop(name) for name in ("wait", "own", "patience"))
+    if not wait:
+        if own or patience is not None:
+            raise InvalidInput("--exit-code and --timeout-wait go with --wait", "say --wait too, or leave them out")
+        return None
+    from queuectl.cli.waiting import Wish
+
+    return Wish(seconds=patience, own=own)
 
 
 # -- what is to be stored ---------------------------------------------------------------------
@@ -144,13 +174,20 @@ def variable(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _jobs(words: Sequence[str], path: str | None, given: dict[str, Any], moment: int) -> Iterable[JobSpec]:
-    """Return the jobs of a call, the options on its line applied."""
-    if bool(words) == bool(path):
+def _source(options: dict[str, Any], words: Sequence[str], moment: int) -> sources.Source | None:
+    """Take out of the options where the jobs come from; None: from the words on the line."""
+    path, lines = options.pop("path"), options.pop("lines")
+    if bool(words) + bool(path) + bool(lines) != 1:
         example = "queuectl enqueue 'echo Hello World', or --file jobs.json"
-        raise InvalidInput("give either a command or a file" if words else "there is no job to enqueue", example)
-    if path:
-        return _first_checked(_amended(_from_file(path, moment), given))
+        is_several = words or path or lines
+        raise InvalidInput("give either a command or a file" if is_several else "there is no job to enqueue", example)
+    return sources.Source(lines or path, moment, plain=bool(lines)) if path or lines else None
+
+
+def _jobs(words: Sequence[str], source: sources.Source | None, given: dict[str, Any], moment: int) -> Iterable[JobSpec]:
+    """Return the jobs of a call, the options on its line applied."""
+    if source:
+        return sources.first_checked(_amended(source, given))
     specified = parse_word(words[0], now=moment) if len(words) == 1 else None
     if specified is not None:
         return list(_amended(specified, given))
@@ -162,29 +199,6 @@ def _jobs(words: Sequence[str], path: str | None, given: dict[str, Any], moment:
         line = join(words)
     # The command is checked with the rest, and the options once more, which is cheap.
     return [build_spec({"command": line}, now=moment)._replace(**given)]
-
-
-def _from_file(path: str, moment: int) -> Iterator[JobSpec]:
-    source = "stdin" if path == "-" else output.safe(path)
-    try:
-        # Descriptor 0 rather than sys.stdin: bytes that are not UTF-8 are to be reported.
-        file = open(0 if path == "-" else path, encoding="utf-8", errors="surrogateescape", closefd=path != "-")  # noqa: SIM115 - reading fails in another way than opening
-    except OSError as error:
-        raise InvalidInput(f"cannot read {quoted(path)}: {error.strerror}", "name a file, or - for stdin") from error
-    try:
-        with file:
-            # The jobs are read while the store is locked. A disk is quick enough for that; who
-            # writes into a pipe may take all day, and is waited for before.
-            lines: Iterable[str] = file if file.seekable() else file.readlines()
-            yield from read_specs(lines, now=moment, source=source)
-    except OSError as error:
-        raise OperationFailed(f"cannot read {quoted(path)}: {error.strerror}") from error
-
-
-def _first_checked(specs: Iterable[JobSpec]) -> Iterable[JobSpec]:
-    """Look at the first job before a store is opened, or made, for a file without any."""
-    rest = iter(specs)
-    return chain([next(rest)], rest)
 
 
 def _amended(specs: Iterable[JobSpec], given: dict[str, Any]) -> Iterable[JobSpec]:
@@ -206,56 +220,3 @@ def _merged(specs: Iterable[JobSpec], given: dict[str, Any]) -> Iterator[JobSpec
 
             merged["policy"] = combined(spec.policy, given["policy"])
         yield spec._replace(**merged)
-
-
-def here() -> str:
-    """Return the current directory."""
-    try:
-        here = os.getcwd()
-    except OSError as error:
-        raise OperationFailed("the current directory is not there any more", "change into another one") from error
-    return build_spec({"command": "-", "cwd": here}, now=0).cwd or here
-
-
-def _placed(specs: Iterable[JobSpec], here: str) -> Iterator[JobSpec]:
-    """Let each job run where it was enqueued, unless it says where."""
-    place = JobSpec._fields.index("cwd")
-    for spec in specs:
-        if spec.cwd is None:
-            # As `_replace` does it, in a third of the time: this is done a hundred thousand times.
-            yield JobSpec._make((*spec[:place], here, *spec[place + 1 :]))
-        elif spec.cwd.startswith("/"):
-            yield spec
-        else:
-            yield spec._replace(cwd=os.path.join(here, spec.cwd))
-
-
-# -- what is said about it ---------------------------------------------------------------------
-
-
-def _report(session: Session, jobs: Sequence[Enqueued], workers: int) -> None:
-    """Name the jobs that are stored now; whatever goes wrong here cannot change that."""
-    try:
-        _show(session, jobs)
-        output.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        output.warning(f"the jobs are stored, but their ids could not be written: {error.strerror}")
-        output.discard()
-    session.hint_at_missing_worker(workers)
-
-
-def _show(session: Session, jobs: Sequence[Enqueued]) -> None:
-    if session.json:
-        output.document({"jobs": [{"id": job.id, "how": job.how} for job in jobs]})
-    elif output.is_terminal() and not session.quiet:
-        from queuectl.cli.sentences import named
-
-        hows = dict.fromkeys(job.how for job in jobs)
-        verbs = {"created": "Enqueued", "skipped": "Skipped", "replaced": "Replaced"}
-        for how in hows:
-            output.write(f"{verbs[how]} {named([job.id for job in jobs if job.how == how])}.\n")
-    else:
-        for job in jobs:
-            output.write(output.safe(job.id) + "\n")

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from typing import TYPE_CHECKING
 
 import click
 
-from queuectl.cli import output
+from queuectl.cli.following import follow as follow_job
+from queuectl.cli.following import log_of, write
 from queuectl.cli.options import job_ids, shared
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput, NotFound
-from queuectl.model import FINAL
-from queuectl.worker.logs import Log, log_path
 
 if TYPE_CHECKING:
     from queuectl.cli.session import Session
     from queuectl.model import Job
-
-#: Seconds between two looks at a log that is followed.
-_LOOK = 0.1
 
 
 @click.command("logs", cls=Command)
@@ -41,49 +34,19 @@ def command(session: Session, job_id: str, *, follow: bool, lines: int | None, a
         raise InvalidInput("logs are bytes and have no JSON form", "leave out --json")
     job = session.repository.get(job_id)
     run = _run_of(session, job, attempt)
-    log = Log(log_path(session.repository.directory, job.seq, run))
-    _write(log.read() if lines is None else log.tail(lines))
+    log = log_of(session.repository, job, run)
+    write(log.read() if lines is None else log.tail(lines))
     if follow:
-        _follow(session, job, run, log, only=attempt is not None)
+        follow_job(session.repository, job, run=run, log=log, only=attempt is not None, write=write)
 
 
 def _run_of(session: Session, job: Job, attempt: int | None) -> int:
     """Return the run that is meant: the last one, or the last one of that attempt."""
-    runs = session.repository.runs(job)
     if attempt is None:
-        return runs[-1][1] if runs else 0
+        return job.runs
+    runs = session.repository.runs(job)
     found = [run for number, run in runs if number == attempt]
     if not found:
         known = ", ".join(sorted({str(number) for number, _ in runs})) or "none"
         raise NotFound(f"job {job.id!r} has no attempt {attempt}", f"its attempts so far: {known}")
     return found[-1]
-
-
-def _follow(session: Session, job: Job, run: int, log: Log, *, only: bool) -> None:
-    """Write what comes until the job has ended, one run after another."""
-    while True:
-        # The state first: what is written before a job ends is there once it has ended.
-        now = session.repository.get(job.id)
-        last = _run_of(session, job, None)
-        _write(log.more())
-        if last != run and not only:
-            run, log = last, Log(log_path(session.repository.directory, job.seq, last))
-        elif now.state in FINAL or last != run:
-            return
-        else:
-            time.sleep(_LOOK)
-
-
-def _write(content: bytes) -> None:
-    """Write bytes to stdout: as they are into a pipe, made harmless onto a terminal."""
-    if not content or sys.stdout is None:
-        return
-    if not output.is_terminal():
-        output.flush()
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
-    text = content.decode("utf-8", "backslashreplace")
-    shown = "".join(char if char in "\n\t" else output.safe(char) for char in text.replace("\r\n", os.linesep))
-    output.write(shown)
-    output.flush()

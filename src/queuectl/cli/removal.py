@@ -7,7 +7,6 @@ interruption leaves nothing half done and nothing untold.
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from contextlib import contextmanager
 from itertools import chain
@@ -224,11 +223,7 @@ def _meter(number: int | None, verb: Verb, *, quiet: bool) -> Iterator[Callable[
     if quiet or not number or number < LARGE or not output.is_watched():
         yield lambda _gone: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from queuectl.cli.progress import Bar
 
-    columns = (TextColumn(verb.word), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=output.console(sys.stderr), transient=True, redirect_stdout=False, redirect_stderr=False
-    ) as progress:
-        task = progress.add_task(verb.word, total=number)
-        yield lambda gone: progress.advance(task, gone)
+    with Bar(verb.word, number) as bar:
+        yield bar.advance

@@ -24,7 +24,7 @@ DUTIES = {
     "prune": ("prune", "remove", "leftovers", "swept", "is_past"),
     "settings": ("settings", "set_setting", "unset_setting"),
     "telling": ("cursor", "events", "last_events"),
-    "watching": ("version",),
+    "watching": ("version", "outcomes"),
     "workers": (
         "join", "renew", "requests", "ask_to_stop", "leave", "workers", "leases_of", "rescue", "records",
     ),
