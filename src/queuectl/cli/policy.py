@@ -26,9 +26,8 @@ class Endings(click.ParamType["list[int | str]"]):
 
 
 def _item(word: str) -> int | str:
-    return (
-        int(word[:20]) if word.isascii() and word.isdecimal() else word
-    )  # of a million digits 20 are enough to refuse
+    # Of a million digits twenty are enough to be refused.
+    return int(word[:20]) if word.isascii() and word.isdecimal() else word
 
 
 def policy_options(function: F) -> F:
