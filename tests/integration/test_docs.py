@@ -13,7 +13,7 @@ from queuectl import errors
 from queuectl.cli.app import cli
 from queuectl.cli.jobjson import job_object
 from queuectl.config import SETTINGS
-from queuectl.model import Job, JobState
+from queuectl.model import NO_POLICY, Job, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ def test_the_exit_codes_of_all_errors_are_listed() -> None:
 
 def test_the_fields_of_a_shown_job_are_listed_in_order() -> None:
     job = Job._make([None] * len(Job._fields))._replace(
-        state=JobState.PENDING, created_at=0, updated_at=0, env={}, tags=()
+        state=JobState.PENDING, created_at=0, updated_at=0, env={}, tags=(), policy=NO_POLICY
     )
     fields = ", ".join(f"`{name}`" for name in job_object(job))
     assert fields in section("list").replace("\n", " ")
