@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from queuectl.model import Complete, Execution, JobSpec, JobState, Outcome, Retry
+from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome, Retry
+from queuectl.repository import explaining
 from queuectl.repository.base import EVERY, Filter, JobRepository, Settlement, WorkerIdentity
 from queuectl.repository.sqlite import SqliteRepository, prune
 
@@ -53,6 +54,13 @@ def _ended_and_pruned(repository: JobRepository, which: Filter = EVERY) -> objec
     pruned = repository.prune(which, limit=2)
     assert len(pruned.ids) == 2
     return pruned
+
+
+def _explain_a_dead_job(repository: JobRepository) -> object:
+    repository.enqueue([JobSpec("true", id="key", unique_key="k", priority=9)], now=NOW)
+    (done,) = _turn(repository)
+    _turn(repository, slots=0, settlements=(done._replace(verdict=Bury("no")),))
+    return repository.circumstances("key", now=NOW)
 
 
 def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object]) -> list[str]:
@@ -104,6 +112,12 @@ def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object])
         ),
         pytest.param(lambda store: store.get("j1"), {"sqlite_autoindex_jobs_1"}, id="get"),
         pytest.param(lambda store: store.get("d4"), {"sqlite_autoindex_jobs_1"}, id="get-prefix"),
+        pytest.param(  # what is due and unseen is told apart by queue, no more than its bound
+            lambda store: store.circumstances("j19", now=NOW),
+            {"jobs_ready_by_queue (queue=? AND priority=? AND seq<?)", "jobs_due", "jobs_place", GROUPS},
+            id="explain",
+        ),
+        pytest.param(_explain_a_dead_job, {"jobs_unique_key (unique_key=?)"}, id="explain-dead"),
         pytest.param(lambda store: store.leases_of(1), {"jobs_place"}, id="leases"),
         pytest.param(
             lambda store: store.rescue(store.leases_of(1), worker=1, now=NOW, lease_seconds=LEASE),
@@ -212,6 +226,16 @@ class TestTheCost:
 
         assert _steps(large, step) > 10 * _steps(small, step)
         monkeypatch.setattr(prune, "LOOK", 30)
+        assert _steps(large, step) <= 1.2 * _steps(small, step) + 5
+
+    def test_of_explaining_a_job_at_the_end_of_a_line_grows_only_to_its_bound(
+        self, small: SqliteRepository, large: SqliteRepository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def step(store: JobRepository) -> object:
+            return store.circumstances("old", now=NOW + 2 * YEAR)
+
+        assert _steps(large, step) > 10 * _steps(small, step)
+        monkeypatch.setattr(explaining, "LOOK", 30)
         assert _steps(large, step) <= 1.2 * _steps(small, step) + 5
 
     def test_would_show_a_walk_through_the_table(self, small: SqliteRepository, large: SqliteRepository) -> None:

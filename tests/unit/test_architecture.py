@@ -27,6 +27,7 @@ FLOORS = (
     ("spec", "config"),
     ("retry",),
     ("repository",),
+    ("reasons",),
     ("worker",),
     ("cli",),
     ("__main__",),

@@ -6,7 +6,7 @@ ones are cut, and in a narrow terminal those that matter least are left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from rich.cells import cell_len
 from rich.table import Table
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from queuectl.cli.cells import Glyphs
     from queuectl.model import Job
+
+Row = TypeVar("Row")
 
 #: Cells between two columns.
 _GAP = 2
@@ -43,11 +45,11 @@ class Cell(NamedTuple):
     style: str = ""
 
 
-class Column(NamedTuple):
-    """A column of a table of jobs."""
+class Column(NamedTuple, Generic[Row]):
+    """A column of a table of jobs, or of what else fills a row."""
 
     title: str
-    cell: Callable[[Job, int, Glyphs], Cell]  #: of a job, at this instant
+    cell: Callable[[Row, int, Glyphs], Cell]  #: of a job, at this instant
     least: int  #: cells without which it is not worth showing
     most: int  #: cells that it takes where others want room too
     rank: int  #: the highest go first where not all have room; 0 always stays
@@ -75,7 +77,7 @@ def state_cell(state: JobState, glyphs: Glyphs, *, retrying: bool = False) -> Ce
 # -- tables of jobs --------------------------------------------------------------------------
 
 
-class JobTable:
+class JobTable(Generic[Row]):
     """A table whose columns are laid out for its first jobs, so that more can follow in parts.
 
     Args:
@@ -84,14 +86,14 @@ class JobTable:
         at: the present, in milliseconds since the epoch.
     """
 
-    def __init__(self, columns: Sequence[Column], *, width: int, at: int, glyphs: Glyphs) -> None:
+    def __init__(self, columns: Sequence[Column[Row]], *, width: int, at: int, glyphs: Glyphs) -> None:
         self._columns = columns
         self._width = width
         self._at = at
         self._glyphs = glyphs
-        self._widths: list[tuple[Column, int]] = []
+        self._widths: list[tuple[Column[Row], int]] = []
 
-    def part(self, jobs: Sequence[Job]) -> Table:
+    def part(self, jobs: Sequence[Row]) -> Table:
         """Return these jobs as a table; the first part has the header."""
         is_first = not self._widths
         if is_first:
@@ -105,11 +107,11 @@ class JobTable:
             table.add_row(*(self._text(column, width, job) for column, width in self._widths))
         return table
 
-    def _text(self, column: Column, width: int, job: Job) -> Text:
+    def _text(self, column: Column[Row], width: int, job: Row) -> Text:
         cell = column.cell(job, self._at, self._glyphs)
         return Text(cut(safe(start(cell.text, width)), width, self._glyphs.ellipsis), cell.style)
 
-    def _lay_out(self, jobs: Sequence[Job]) -> None:
+    def _lay_out(self, jobs: Sequence[Row]) -> None:
         wanted = []
         for column in self._columns:
             cells = [start(column.cell(job, self._at, self._glyphs).text, self._width) for job in jobs]
@@ -118,7 +120,7 @@ class JobTable:
         self._widths = fit(wanted, self._width)
 
 
-def fit(wanted: Sequence[tuple[Column, int]], width: int) -> list[tuple[Column, int]]:
+def fit(wanted: Sequence[tuple[Column[Row], int]], width: int) -> list[tuple[Column[Row], int]]:
     """Return the columns that have room with the cells that each gets, given what it would like."""
     columns = list(wanted)
     while len(columns) > 1 and _least(columns) > width:
@@ -136,11 +138,11 @@ def fit(wanted: Sequence[tuple[Column, int]], width: int) -> list[tuple[Column, 
     return [(column, max(1, shares[column])) for column, _ in columns]
 
 
-def _least(columns: Sequence[tuple[Column, int]]) -> int:
+def _least(columns: Sequence[tuple[Column[Row], int]]) -> int:
     return sum(min(natural, column.least) for column, natural in columns) + _gaps(columns)
 
 
-def _gaps(columns: Sequence[tuple[Column, int]]) -> int:
+def _gaps(columns: Sequence[tuple[Column[Row], int]]) -> int:
     return _GAP * (len(columns) - 1)
 
 
@@ -161,13 +163,13 @@ def _when(job: Job, at: int, _glyphs: Glyphs) -> Cell:
     """Return until when it waits, or since when it has been as it is."""
     if job.state is JobState.PENDING:
         wait = (job.next_run_at or 0) - at
-        return Cell(f"in {_age(wait)}", "yellow" if job.attempts else "") if wait > 0 else Cell("ready", "cyan")
+        return Cell(f"in {age(wait)}", "yellow" if job.attempts else "") if wait > 0 else Cell("ready", "cyan")
     if job.state in FINAL:
-        return Cell(f"{_age(at - (job.finished_at or at))} ago", "dim")
-    return Cell(f"for {_age(at - (job.started_at or at))}", "cyan")
+        return Cell(f"{age(at - (job.finished_at or at))} ago", "dim")
+    return Cell(f"for {age(at - (job.started_at or at))}", "cyan")
 
 
-def _age(milliseconds: int) -> str:
+def age(milliseconds: int) -> str:
     """Return a duration in one unit, `119s`, `90m`, `47h` or `3d`: a list is no stopwatch."""
     seconds = max(0, milliseconds) // 1000
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
@@ -193,7 +195,7 @@ def _priority(job: Job, _at: int, _glyphs: Glyphs) -> Cell:
 
 
 #: What `list` shows. A column in which nobody has anything is left out.
-LIST = (
+LIST: tuple[Column[Job], ...] = (
     Column("ID", lambda job, _at, _glyphs: Cell(job.id, "bold"), 10, 24, 0),
     Column("STATE", _state, 12, 12, 1),
     Column("TRIES", _attempts, 5, 7, 4),
@@ -205,7 +207,7 @@ LIST = (
 )
 
 #: What `dlq list` shows: why each job gave up.
-DEAD = (
+DEAD: tuple[Column[Job], ...] = (
     Column("ID", lambda job, _at, _glyphs: Cell(job.id, "bold"), 10, 24, 0),
     Column("TRIES", _attempts, 5, 7, 4),
     Column("DIED", _when, 8, 12, 3),

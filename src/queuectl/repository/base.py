@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from queuectl.repository.explaining import Explaining
 from queuectl.repository.pruning import Pruning
 from queuectl.repository.working import Working
 
@@ -145,7 +146,7 @@ class Worker(NamedTuple):
     jobs: tuple[str, ...]  #: ids of the jobs it holds
 
 
-class JobRepository(Pruning, Working, Protocol):
+class JobRepository(Explaining, Pruning, Working, Protocol):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password

@@ -12,6 +12,7 @@ from queuectl.repository.sqlite.connection import Connection
 from queuectl.repository.sqlite.rows import COLUMNS
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
 
 _IDENTITY = "name, host, boot_id, pid_namespace, pid, start_ticks, slots, queues, presence"
@@ -93,15 +94,7 @@ class Workers(Connection):
     def workers(self) -> Sequence[base.Worker]:
         """Return all registered workers, oldest first."""
         with self._reading() as db:
-            rows = db.execute(
-                f"SELECT id, {_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks, lease_seconds, stopping"
-                " FROM workers ORDER BY id"
-            ).fetchall()
-            held = db.execute(
-                "SELECT worker_id, id FROM jobs INDEXED BY jobs_place WHERE place = 'processing' AND worker_id > 0"
-                " ORDER BY seq"
-            ).fetchall()
-        return [_worker_of(row, tuple(job for owner, job in held if owner == row[0])) for row in rows]
+            return registered(db)
 
     def leases_of(self, worker: int) -> Sequence[base.Lease]:
         """Return what a worker holds, without touching it."""
@@ -128,6 +121,18 @@ class Workers(Connection):
         query = "SELECT DISTINCT record FROM jobs INDEXED BY jobs_place WHERE place = 'processing' AND worker_id > 0"
         with self._reading() as db:
             return frozenset(record for (record,) in db.execute(query))
+
+
+def registered(db: sqlite3.Connection) -> list[base.Worker]:
+    """Return all workers with the jobs that they hold, within a transaction."""
+    rows = db.execute(
+        f"SELECT id, {_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks, lease_seconds, stopping"
+        " FROM workers ORDER BY id"
+    ).fetchall()
+    held = db.execute(
+        "SELECT worker_id, id FROM jobs INDEXED BY jobs_place WHERE place = 'processing' AND worker_id > 0 ORDER BY seq"
+    ).fetchall()
+    return [_worker_of(row, tuple(job for owner, job in held if owner == row[0])) for row in rows]
 
 
 def _worker_of(row: tuple[Any, ...], jobs: tuple[str, ...]) -> base.Worker:
