@@ -99,10 +99,10 @@ def _not_due(case: _Case) -> Reason:
     if job.attempts:
         tries = max(1, job.max_retries)
         failed = f"attempt {job.attempts} of {tries} failed ({job.error or case.found.last.reason or 'unknown'})"
-        return Reason("retrying", f"{failed}; the next one starts at {when}")
+        return Reason("retrying", f"{failed}; the next one starts at {when}", f"edit --delay 0s {case.word}")
     why = case.found.last.reason or "enqueued"
     why = "it was enqueued for later" if why == "enqueued" else f"it was {why}, for later"
-    return Reason("scheduled", f"it does not start before {when}: {why}")
+    return Reason("scheduled", f"it does not start before {when}: {why}", f"edit --delay 0s {case.word}")
 
 
 def _paused(case: _Case) -> Iterator[Reason]:
@@ -148,7 +148,7 @@ def _in_line(case: _Case) -> Iterator[Reason]:
     if ahead > 0 and ahead >= free:
         number = f"{'more than ' if case.found.ahead_is_cut else ''}{ahead:,} job{'' if ahead == 1 else 's'}"
         message = f"{number} {'is' if ahead == 1 else 'are'} ahead of it in line, by priority or by age"
-        yield Reason("behind", message, None if not free else start)
+        yield Reason("behind", message, f"edit --priority {case.job.priority + 1} {case.word}")
 
 
 # -- processing ------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ def test_a_pipe_gets_a_line_a_reason(run: CommandLine) -> None:
     run("-q", "enqueue", "--id", "later", "--delay", "1h", "true")
     due, missing = run("explain", "later").splitlines()
     assert due.startswith("scheduled\tit does not start before 2")
-    assert due.endswith("\t")
+    assert due.endswith("\tqueuectl edit --delay 0s later")
     assert missing.startswith("no_worker\t")
 
 

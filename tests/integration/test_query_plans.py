@@ -6,6 +6,8 @@ the repository ran, with its values, as the connection reported it.
 
 from __future__ import annotations
 
+from contextlib import closing
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,7 @@ from queuectl.repository.base import EVERY, Filter, JobRepository, Settlement, W
 from queuectl.repository.sqlite import SqliteRepository, prune
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
 NOW = 1_800_000_000_000
@@ -61,6 +63,11 @@ def _explain_a_dead_job(repository: JobRepository) -> object:
     (done,) = _turn(repository)
     _turn(repository, slots=0, settlements=(done._replace(verdict=Bury("no")),))
     return repository.circumstances("key", now=NOW)
+
+
+def _first(steps: Generator[object, None, None], number: int) -> object:
+    with closing(steps):
+        return list(islice(steps, number))
 
 
 def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object]) -> list[str]:
@@ -118,6 +125,9 @@ def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object])
             id="explain",
         ),
         pytest.param(_explain_a_dead_job, {"jobs_unique_key (unique_key=?)"}, id="explain-dead"),
+        pytest.param(
+            lambda store: list(store.steps(with_jobs=True)), {"SCAN history", "INTEGER PRIMARY KEY"}, id="stats"
+        ),
         pytest.param(lambda store: store.leases_of(1), {"jobs_place"}, id="leases"),
         pytest.param(
             lambda store: store.rescue(store.leases_of(1), worker=1, now=NOW, lease_seconds=LEASE),
@@ -199,6 +209,7 @@ class TestTheCost:
             pytest.param(lambda store: store.list(Filter(retrying=True), limit=20), id="list-retrying"),
             pytest.param(lambda store: store.get("known"), id="get"),
             pytest.param(lambda store: store.get("prefix"), id="get-by-prefix"),
+            pytest.param(lambda store: _first(store.steps(with_jobs=True), 100), id="stats-of-so-many"),
             pytest.param(lambda store: store.outlook(now=NOW), id="outlook"),
             pytest.param(lambda store: store.outlook(("x",), now=NOW), id="outlook-of-a-queue"),
             pytest.param(lambda store: store.upcoming_retries(limit=5), id="upcoming-retries"),

@@ -25,7 +25,7 @@ FLOORS = (
     ("model",),
     ("fields",),
     ("spec", "config"),
-    ("retry",),
+    ("retry", "statistics"),
     ("repository",),
     ("reasons",),
     ("worker",),

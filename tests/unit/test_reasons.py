@@ -80,7 +80,9 @@ def test_workers_that_stop_claim_nothing_more() -> None:
 def test_a_job_for_later_says_when_it_is_due_and_what_else_will_stand_in_its_way() -> None:
     due, missing = say(found(job(next_run_at=NOW + HOUR)))
     assert due == Reason(
-        "scheduled", "it does not start before 2026-11-24T14:30:05.123Z, in 1h 00m: it was enqueued for later", None
+        "scheduled",
+        "it does not start before 2026-11-24T14:30:05.123Z, in 1h 00m: it was enqueued for later",
+        "edit --delay 0s a",
     )
     assert missing.code == "no_worker"
 
@@ -112,7 +114,7 @@ def test_busy_slots_name_what_runs_in_them_and_how_many_jobs_go_first() -> None:
         found(job(), worker(1, "x", "y"), worker(2, "z", slots=1, queues=("default",)), ahead={"default": 2, "q": 1})
     )
     assert busy == Reason("slots_busy", "all 3 slots of the workers w1, w2 are busy: x, y, z", "worker start")
-    assert (behind.code, behind.message) == ("behind", "3 jobs are ahead of it in line, by priority or by age")
+    assert behind == Reason("behind", "3 jobs are ahead of it in line, by priority or by age", "edit --priority 1 a")
 
 
 def test_a_single_slot_is_named_as_one() -> None:

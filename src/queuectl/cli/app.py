@@ -24,6 +24,7 @@ TABLE = {
     "enqueue": ("Jobs", "Put a job into the queue, or many.", "queuectl.cli.enqueue:command"),
     "list": ("Jobs", "List jobs.  [also: ls]", "queuectl.cli.list:command"),
     "status": ("Jobs", "Count the jobs by state, and show the workers.", "queuectl.cli.status:command"),
+    "stats": ("Jobs", "Show throughput, success, waits and run times.", "queuectl.cli.stats:command"),
     "show": ("Jobs", "Show one job in full.", "queuectl.cli.show:command"),
     "explain": ("Jobs", "Say why a job is not running.", "queuectl.cli.explain:command"),
     "logs": ("Jobs", "Show what a job printed.", "queuectl.cli.logs:command"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from queuectl.repository.explaining import Explaining
 from queuectl.repository.pruning import Pruning
+from queuectl.repository.recounting import Recounting
 from queuectl.repository.working import Working
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Worker(NamedTuple):
     jobs: tuple[str, ...]  #: ids of the jobs it holds
 
 
-class JobRepository(Explaining, Pruning, Working, Protocol):
+class JobRepository(Explaining, Pruning, Recounting, Working, Protocol):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password
