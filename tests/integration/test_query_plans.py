@@ -15,6 +15,7 @@ import pytest
 from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome, Retry
 from queuectl.repository import explaining
 from queuectl.repository.base import EVERY, Filter, JobRepository, Settlement, WorkerIdentity
+from queuectl.repository.ordering import Order
 from queuectl.repository.sqlite import SqliteRepository, prune
 
 if TYPE_CHECKING:
@@ -117,6 +118,17 @@ def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object])
         pytest.param(
             lambda store: list(store.list(Filter(states=(JobState.DEAD,))).jobs), {"jobs_place"}, id="list-all-dead"
         ),
+        pytest.param(
+            lambda store: store.list(limit=5, order=Order("id", descending=True)),
+            {"sqlite_autoindex_jobs_1", "SCAN jobs", "INTEGER PRIMARY KEY"},
+            id="list-by-id",
+        ),
+        pytest.param(lambda store: store.list(limit=5, order=Order(descending=True)), {"SCAN jobs"}, id="list-down"),
+        pytest.param(  # has to read them all; sorts their numbers alone
+            lambda store: store.list(Filter(states=(JobState.COMPLETED,)), limit=5, order=Order("duration")),
+            {"jobs_place", "USE TEMP B-TREE FOR ORDER BY"},
+            id="list-by-duration",
+        ),
         pytest.param(lambda store: store.get("j1"), {"sqlite_autoindex_jobs_1"}, id="get"),
         pytest.param(lambda store: store.get("d4"), {"sqlite_autoindex_jobs_1"}, id="get-prefix"),
         pytest.param(  # what is due and unseen is told apart by queue, no more than its bound
@@ -207,6 +219,8 @@ class TestTheCost:
             pytest.param(lambda store: store.list(Filter(states=(JobState.COMPLETED,)), limit=50), id="list-completed"),
             pytest.param(lambda store: store.list(Filter(states=(JobState.DEAD,)), limit=50), id="list-dead"),
             pytest.param(lambda store: store.list(Filter(retrying=True), limit=20), id="list-retrying"),
+            pytest.param(lambda store: store.list(limit=50, order=Order(descending=True)), id="list-down"),
+            pytest.param(lambda store: store.list(limit=50, order=Order("id")), id="list-by-id"),
             pytest.param(lambda store: store.get("known"), id="get"),
             pytest.param(lambda store: store.get("prefix"), id="get-by-prefix"),
             pytest.param(lambda store: _first(store.steps(with_jobs=True), 100), id="stats-of-so-many"),

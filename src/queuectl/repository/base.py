@@ -11,8 +11,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from queuectl.repository.explaining import Explaining
+from queuectl.repository.ordering import ENQUEUED
 from queuectl.repository.pruning import Pruning
 from queuectl.repository.recounting import Recounting
+from queuectl.repository.watching import Watching
 from queuectl.repository.working import Working
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from queuectl.model import Execution, Job, JobSpec, JobState, Transition, Verdict
+    from queuectl.repository.ordering import Order
 
 
 class IfExists(StrEnum):
@@ -54,10 +57,10 @@ EVERY = Filter()  #: lets every job through
 
 
 class Listing(NamedTuple):
-    """The newest jobs that a filter lets through, in the order of enqueueing."""
+    """The jobs that a filter lets through, in the order that was asked for."""
 
     jobs: Iterator[Job]  #: to be read before the next call on this repository
-    older: int  #: how many older ones the limit left out
+    older: int  #: how many older ones, or in another order others, the limit left out
 
 
 class Counts(NamedTuple):
@@ -147,7 +150,7 @@ class Worker(NamedTuple):
     jobs: tuple[str, ...]  #: ids of the jobs it holds
 
 
-class JobRepository(Explaining, Pruning, Recounting, Working, Protocol):
+class JobRepository(Explaining, Pruning, Recounting, Watching, Working, Protocol):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password
@@ -186,8 +189,8 @@ class JobRepository(Explaining, Pruning, Recounting, Working, Protocol):
             AmbiguousId: the prefix fits several.
         """
 
-    def list(self, which: Filter = EVERY, *, limit: int = 0) -> Listing:
-        """Return the newest `limit` jobs (0: all) in the order of enqueueing.
+    def list(self, which: Filter = EVERY, *, limit: int = 0, order: Order = ENQUEUED) -> Listing:
+        """Return the newest `limit` jobs (0: all) in the order of enqueueing, or the first `limit` in another order.
 
         Read from one snapshot and streamed: memory does not grow with their number.
         """

@@ -10,8 +10,11 @@ from queuectl.repository.sqlite.listing import Listing
 from queuectl.repository.sqlite.prune import Pruning
 from queuectl.repository.sqlite.recount import Recounting
 from queuectl.repository.sqlite.settings import Settings
+from queuectl.repository.sqlite.watching import Watching
 from queuectl.repository.sqlite.workers import Workers
 
 
-class SqliteRepository(Enqueueing, Listing, Explaining, Recounting, Acting, Pruning, Claiming, Workers, Settings):
+class SqliteRepository(
+    Enqueueing, Listing, Explaining, Recounting, Acting, Pruning, Claiming, Workers, Settings, Watching
+):
     """A `queuectl.repository.base.JobRepository` in one SQLite file."""
