@@ -25,7 +25,7 @@ FLOORS = (
     ("model",),
     ("fields",),
     ("spec", "config"),
-    ("retry", "statistics"),
+    ("retry", "statistics", "attempts"),
     ("repository",),
     ("reasons",),
     ("worker",),
