@@ -239,7 +239,12 @@ def environment() -> dict[str, str]:
 
 def no_color() -> bool:
     """Tell whether the user wants no colour: `NO_COLOR` (see no-color.org) or a dumb terminal."""
-    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return bool(os.environ.get("NO_COLOR")) or is_dumb_terminal()
+
+
+def is_dumb_terminal() -> bool:
+    """Tell whether the terminal, if there is one, only takes lines."""
+    return os.environ.get("TERM") == "dumb"
 
 
 def debug() -> bool:

@@ -403,3 +403,48 @@ def test_a_worker_whose_lines_nobody_reads_any_more_goes_on(shop: Shop) -> None:
     assert done.stdout.count("\n") == 1
     assert done.stderr == "exit 0\n"
     assert all(shop.job(job).state == "completed" for job in jobs)
+
+
+# -- pages that stay ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 24), (200, 50)])
+def test_a_list_that_is_watched_shows_what_changes(shop: Shop, terminal: Desk, size: tuple[int, int]) -> None:
+    window = terminal("list", "--watch", "0.1", command=PROGRAM, size=size)
+    window.shows(r"No jobs yet\.(?s:.*)Ctrl-C: leave")
+    shop.queuectl("enqueue", "--id", "first", "true")
+    window.shows(r"first +· pending")
+    shop.queuectl("worker", "start", "--once")
+    window.shows(r"first +✓ completed")
+    window.type("\x03")
+    assert window.ends() == 130
+    assert ALTERNATE in window.model.ever
+    assert "first" in window.look()
+
+
+def test_a_long_list_that_is_watched_fits_the_window(shop: Shop, terminal: Desk) -> None:
+    shop.enqueue_all([{"id": f"job-{number:03}", "command": "true"} for number in range(100)])
+    window = terminal("list", "--watch", "0.1", "--sort", "id", command=PROGRAM, size=(80, 12))
+    text = window.shows(r"91 more jobs are not shown")
+    assert "job-008" in text
+    window.resize(60, 20)
+    window.shows(r"83 more jobs are not shown(?s:.*)Ctrl-C: leave$")
+    window.type("\x03")
+    assert window.ends() == 130
+
+
+def test_the_status_that_is_watched_shows_what_changes(shop: Shop, terminal: Desk) -> None:
+    window = terminal("status", "--watch", command=PROGRAM)
+    window.shows(r"pending +0(?s:.*)No worker is running\.")
+    shop.enqueue("true")
+    window.shows(r"pending +1 +1 ready")
+    window.process.terminate()
+    assert window.ends() == 143
+
+
+def test_a_page_whose_store_is_deleted_says_so(shop: Shop, terminal: Desk) -> None:
+    window = terminal("status", "--watch", "0.1", command=PROGRAM)
+    window.shows(r"Ctrl-C: leave")
+    shop.database.unlink()
+    assert window.ends() == 6
+    assert "was deleted or replaced" in window.look()

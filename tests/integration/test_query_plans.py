@@ -6,18 +6,22 @@ the repository ran, with its values, as the connection reported it.
 
 from __future__ import annotations
 
+from contextlib import closing
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
 
 from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome, Retry
+from queuectl.repository import explaining
 from queuectl.repository.acting import ALL
 from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
+from queuectl.repository.ordering import Order
 from queuectl.repository.sqlite import SqliteRepository, prune
 from queuectl.repository.telling import START
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from queuectl.repository.protocol import JobRepository
@@ -78,6 +82,18 @@ def _paused(*queues: str) -> Callable[[Callable[[JobRepository], object]], Calla
         return paused
 
     return while_paused
+
+
+def _explain_a_dead_job(repository: JobRepository) -> object:
+    repository.enqueue([JobSpec("true", id="key", unique_key="k", priority=9)], now=NOW)
+    (done,) = _turn(repository)
+    _turn(repository, slots=0, settlements=(done._replace(verdict=Bury("no")),))
+    return repository.circumstances("key", now=NOW)
+
+
+def _first(steps: Generator[object, None, None], number: int) -> object:
+    with closing(steps):
+        return list(islice(steps, number))
 
 
 def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object]) -> list[str]:
@@ -142,9 +158,31 @@ def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object])
         pytest.param(
             lambda store: list(store.list(Filter(states=(JobState.DEAD,))).jobs), {"jobs_place"}, id="list-all-dead"
         ),
+        pytest.param(
+            lambda store: store.list(limit=5, order=Order("id", descending=True)),
+            {"sqlite_autoindex_jobs_1", "SCAN jobs", "INTEGER PRIMARY KEY", GROUPS},
+            id="list-by-id",
+        ),
+        pytest.param(
+            lambda store: store.list(limit=5, order=Order(descending=True)), {"SCAN jobs", GROUPS}, id="list-down"
+        ),
+        pytest.param(  # has to read them all; sorts their numbers alone
+            lambda store: store.list(Filter(states=(JobState.COMPLETED,)), limit=5, order=Order("duration")),
+            {"jobs_place", "USE TEMP B-TREE FOR ORDER BY"},
+            id="list-by-duration",
+        ),
         pytest.param(lambda store: store.get("j1"), {"sqlite_autoindex_jobs_1"}, id="get"),
         pytest.param(lambda store: store.get("d4"), {"sqlite_autoindex_jobs_1"}, id="get-prefix"),
         pytest.param(lambda store: store.outcomes([1, 2, 3]), {"INTEGER PRIMARY KEY"}, id="outcomes"),
+        pytest.param(  # what is due and unseen is told apart by queue, no more than its bound
+            lambda store: store.circumstances("j19", now=NOW),
+            {"jobs_ready_by_queue (queue=? AND priority=? AND seq<?)", "jobs_due", "jobs_place", GROUPS},
+            id="explain",
+        ),
+        pytest.param(_explain_a_dead_job, {"jobs_unique_key (unique_key=?)"}, id="explain-dead"),
+        pytest.param(
+            lambda store: list(store.steps(with_jobs=True)), {"SCAN history", "INTEGER PRIMARY KEY"}, id="stats"
+        ),
         pytest.param(lambda store: store.leases_of(1), {"jobs_place"}, id="leases"),
         pytest.param(
             lambda store: store.rescue(store.leases_of(1), worker=1, now=NOW, lease_seconds=LEASE),
@@ -275,8 +313,11 @@ class TestTheCost:
             pytest.param(lambda store: store.list(Filter(states=(JobState.COMPLETED,)), limit=50), id="list-completed"),
             pytest.param(lambda store: store.list(Filter(states=(JobState.DEAD,)), limit=50), id="list-dead"),
             pytest.param(lambda store: store.list(Filter(retrying=True), limit=20), id="list-retrying"),
+            pytest.param(lambda store: store.list(limit=50, order=Order(descending=True)), id="list-down"),
+            pytest.param(lambda store: store.list(limit=50, order=Order("id")), id="list-by-id"),
             pytest.param(lambda store: store.get("known"), id="get"),
             pytest.param(lambda store: store.get("prefix"), id="get-by-prefix"),
+            pytest.param(lambda store: _first(store.steps(with_jobs=True), 100), id="stats-of-so-many"),
             pytest.param(lambda store: store.outlook(now=NOW), id="outlook"),
             pytest.param(lambda store: store.outlook(("x",), now=NOW), id="outlook-of-a-queue"),
             pytest.param(_paused("x")(_turn), id="claim-while-one-is-paused"),
@@ -324,6 +365,16 @@ class TestTheCost:
         before = _steps(small, _turn)
         assert _steps(small, _paused("x")(_turn)) > before
         assert _steps(small, _turn) <= before + 5
+
+    def test_of_explaining_a_job_at_the_end_of_a_line_grows_only_to_its_bound(
+        self, small: SqliteRepository, large: SqliteRepository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def step(store: JobRepository) -> object:
+            return store.circumstances("old", now=NOW + 2 * YEAR)
+
+        assert _steps(large, step) > 10 * _steps(small, step)
+        monkeypatch.setattr(explaining, "LOOK", 30)
+        assert _steps(large, step) <= 1.2 * _steps(small, step) + 5
 
     def test_would_show_a_walk_through_the_table(self, small: SqliteRepository, large: SqliteRepository) -> None:
         def walk(store: JobRepository) -> object:

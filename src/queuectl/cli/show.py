@@ -15,8 +15,9 @@ from queuectl.model import JobState
 from queuectl.repository.acting import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from queuectl.attempts import Run
     from queuectl.cli.session import Session
     from queuectl.model import Job, Transition
 
@@ -30,24 +31,58 @@ _OUTPUT = 4096
 @shared
 @click.pass_obj
 def command(session: Session, job_id: str, *, values: bool) -> None:
-    """Show a job in full: its fields, its history, what happens next, the end of its output."""
+    """Show a job in full: its fields, what happens next, its runs, its history, the end of its output.
+
+    Of its environment only the names are shown, unless --env asks for the values. In a pipe a run is
+    a line with tabs between attempt, how it ended, seconds waited, seconds run, worker and start.
+
+    \b
+    Examples:
+      queuectl show k3v9t2m8qa
+      queuectl show k3v9 --json | jq '.runs[].exit_code'
+    """
+    from queuectl.attempts import runs_of
     from queuectl.worker.logs import Log, log_path
 
-    repository = session.repository
+    repository, at = session.repository, now()
     job = repository.get(job_id)
     history = repository.history(job)
     printed = Log(log_path(repository.directory, job.seq, job.runs)).end(_OUTPUT).decode("utf-8", "backslashreplace")
     fields = _fields(job, values=values)
-    following = _held_back(session, job) or _next(job, now())
+    runs = runs_of(history, now=at)
+    following = _held_back(session, job) or _next(job, at)
     if session.json:
-        steps = [_step(step) for step in history]
-        output.document(fields | {"history": steps, "next": following, "output": printed})
+        steps, tries = [_step(step) for step in history], [_run(run) for run in runs]
+        output.document(fields | {"history": steps, "runs": tries, "next": following, "output": printed})
         return
+    shown = {name: _text(value) for name, value in fields.items() if value is not None and value not in ("", [], {})}
+    words = [" ".join(_words(step)) for step in history]
+    if output.is_terminal():
+        from queuectl.cli.jobpage import page
+        from queuectl.cli.tables import glyphs_for
+
+        width, glyphs = output.console().width, glyphs_for(unicode=output.speaks_unicode())
+        output.render(
+            *page(
+                job, shown, following=following, runs=runs, history=words, printed=printed,
+                width=width, at=at, glyphs=glyphs,
+            )
+        )  # fmt: skip
+        return
+    _write(shown | {"next": following}, runs, words, printed)
+
+
+def _write(fields: Mapping[str, str], runs: Sequence[Run], history: Sequence[str], printed: str) -> None:
+    """Write what a pipe gets."""
     for name, value in fields.items():
-        if value is not None and value not in ("", [], {}):
-            output.line(f"{name}:", _text(value))
-    output.line("next:", following)
-    _write_history(history)
+        output.line(f"{name}:", value)
+    if runs:
+        output.write("\nruns:\n")
+        for run in runs:
+            output.line(run.attempt, run.ending, run.waited, run.seconds, run.worker, format_time(run.started_at))
+    output.write("\nhistory:\n")
+    for words in history:
+        output.line(f"  {words}")
     if printed:
         output.write("\noutput of the last run:\n")
         for line in printed.splitlines():
@@ -66,14 +101,23 @@ def _text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "attempt": run.attempt,
+        "how": run.how,
+        "waited_seconds": run.waited,
+        "started_at": format_time(run.started_at),
+        "finished_at": None if run.finished_at is None else format_time(run.finished_at),
+        "duration_seconds": run.seconds,
+        "exit_code": run.exit_code,
+        "error": None if run.how == "completed" else run.reason,
+        "worker": run.worker,
+    }
+
+
 def _step(step: Transition) -> dict[str, Any]:
-    return step._asdict() | {"at": format_time(step.at)}
-
-
-def _write_history(history: Sequence[Transition]) -> None:
-    output.write("\nhistory:\n")
-    for words in map(_words, history):
-        output.line(f"  {' '.join(words)}")
+    since = None if step.since is None else format_time(step.since)
+    return step._asdict() | {"at": format_time(step.at), "since": since}
 
 
 def _words(step: Transition) -> Iterator[str]:
@@ -98,6 +142,13 @@ def _held_back(session: Session, job: Job) -> str:
     return ""
 
 
+def _word(job_id: str) -> str:
+    """Return an id as a shell takes it."""
+    from shlex import quote
+
+    return f"-- {quote(job_id)}" if job_id.startswith("-") else quote(job_id)
+
+
 def _next(job: Job, at: int) -> str:
     """Say what happens to the job next."""
     if job.state is JobState.PROCESSING:
@@ -106,8 +157,9 @@ def _next(job: Job, at: int) -> str:
     if job.state is JobState.PENDING:
         if job.next_run_at is not None and job.next_run_at > at:
             what = "is tried again" if job.attempts else "starts"
-            return f"{what} in {format_duration((job.next_run_at - at) / 1000)}, when a worker is free"
+            wait = format_duration((job.next_run_at - at) / 1000)
+            return f"{what} in {wait}, at {format_time(job.next_run_at)}, when a worker is free"
         return "starts when a worker is free"
     if job.state is JobState.DEAD:
-        return "nothing, until somebody says: queuectl dlq retry"
+        return f"nothing, until somebody says: queuectl dlq retry {_word(job.id)}"
     return "nothing"

@@ -9,10 +9,13 @@ import click
 from queuectl.cli import output
 from queuectl.cli.options import shared
 from queuectl.cli.session import Session, now
+from queuectl.cli.watch import watch, watch_option
 from queuectl.cli.words import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from rich.console import RenderableType
 
     from queuectl.repository.acting import Paused
     from queuectl.repository.base import Counts, Worker
@@ -20,27 +23,44 @@ if TYPE_CHECKING:
 
 
 @click.command("status", cls=Command)
+@watch_option
 @shared
 @click.pass_obj
-def command(session: Session) -> None:
+def command(session: Session, *, seconds: float | None) -> None:
     """Count the jobs by state, and show the paused queues and the workers that are alive.
 
     No job stays in `failed`: it goes on to `pending` for a retry, or to `dead`.
     """
+    if seconds is not None:
+        watch(session, lambda width, _height: _page(session, width), seconds=seconds)
+        return
     repository, at = session.repository, now()
     counts, paused, workers = repository.counts(now=at), repository.paused(), live_workers(repository)
     if session.json:
         output.document(_as_object(counts, workers, session.store, at) | {"paused": _paused_objects(paused)})
     elif output.is_terminal():
-        from queuectl.cli.overview import overview
-        from queuectl.cli.tables import glyphs_for
-
-        width, glyphs = output.console().width, glyphs_for(unicode=output.speaks_unicode())
-        output.render(*overview(counts, paused, workers, session.store, width=width, at=at, glyphs=glyphs))
+        output.render(*_drawn(counts, paused, workers, session.store, output.console().width, at))
     else:
         _write_lines(counts, workers, session.store, at)
         for one in paused:
             output.line("paused", one.queue or "*", one.ready)
+
+
+def _page(session: Session, width: int) -> Callable[[int], Iterable[RenderableType]]:
+    """Read the counts and the workers, and return what draws them at an instant."""
+    repository = session.repository
+    counts, paused, workers = repository.counts(now=now()), repository.paused(), live_workers(repository)
+    return lambda at: _drawn(counts, paused, workers, session.store, width, at)
+
+
+def _drawn(  # noqa: PLR0917 - what stands on the page
+    counts: Counts, paused: Sequence[Paused], workers: Sequence[Worker], store: str, width: int, at: int
+) -> Iterable[RenderableType]:
+    from queuectl.cli.overview import overview
+    from queuectl.cli.tables import glyphs_for
+
+    glyphs = glyphs_for(unicode=output.speaks_unicode())
+    return overview(counts, paused, workers, store, width=width, at=at, glyphs=glyphs)
 
 
 def live_workers(repository: JobRepository) -> Sequence[Worker]:

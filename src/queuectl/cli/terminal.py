@@ -62,6 +62,11 @@ class Terminal:
         """Whether the terminal's encoding has signs beyond those of its language."""
         return "utf" in self._outlet.encoding.lower()
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody will ever see another frame."""
+        return self._outlet.is_dead
+
     def size(self) -> tuple[int, int]:
         """Return columns and lines as they are now, after any resize."""
         try:

@@ -58,10 +58,10 @@ EVERY = Filter()  #: lets every job through
 
 
 class Listing(NamedTuple):
-    """The newest jobs that a filter lets through, in the order of enqueueing."""
+    """The jobs that a filter lets through, in the order that was asked for."""
 
     jobs: Iterator[Job]  #: to be read before the next call on this repository
-    older: int  #: how many older ones the limit left out
+    older: int  #: how many older ones, or in another order others, the limit left out
 
 
 class Counts(NamedTuple):

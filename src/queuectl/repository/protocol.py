@@ -13,8 +13,11 @@ from queuectl.changes import NO_CHANGES
 from queuectl.repository.acting import Acting
 from queuectl.repository.base import EVERY, IfExists
 from queuectl.repository.dead import Dying
+from queuectl.repository.explaining import Explaining
 from queuectl.repository.keeping import Keeping
+from queuectl.repository.ordering import ENQUEUED
 from queuectl.repository.pruning import Pruning
+from queuectl.repository.recounting import Recounting
 from queuectl.repository.telling import Telling
 from queuectl.repository.watching import Watching
 from queuectl.repository.working import Working
@@ -26,9 +29,10 @@ if TYPE_CHECKING:
     from queuectl.changes import Changes
     from queuectl.model import Job, JobSpec, JobState, Transition
     from queuectl.repository.base import Cancelled, Counts, Enqueued, Filter, Listing
+    from queuectl.repository.ordering import Order
 
 
-class JobRepository(Acting, Dying, Keeping, Pruning, Telling, Watching, Working, Protocol):
+class JobRepository(Acting, Dying, Explaining, Keeping, Pruning, Recounting, Telling, Watching, Working, Protocol):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password
@@ -67,8 +71,8 @@ class JobRepository(Acting, Dying, Keeping, Pruning, Telling, Watching, Working,
             AmbiguousId: the prefix fits several.
         """
 
-    def list(self, which: Filter = EVERY, *, limit: int = 0) -> Listing:
-        """Return the newest `limit` jobs (0: all) in the order of enqueueing.
+    def list(self, which: Filter = EVERY, *, limit: int = 0, order: Order = ENQUEUED) -> Listing:
+        """Return the newest `limit` jobs (0: all) in the order of enqueueing, or the first `limit` in another order.
 
         Read from one snapshot and streamed: memory does not grow with their number.
         """

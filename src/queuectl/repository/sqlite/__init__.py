@@ -18,10 +18,12 @@ DUTIES = {
     "dead": ("dead_groups", "dead_signature"),
     "edit": ("edit",),
     "enqueue": ("enqueue",),
+    "explain": ("circumstances",),
     "keeping": ("export", "import_", "backup"),
     "listing": ("get", "list", "history", "runs", "counts", "complete_ids", "queues"),
     "pause": ("pause", "resume", "paused"),
     "prune": ("prune", "remove", "leftovers", "swept", "is_past"),
+    "recount": ("steps",),
     "settings": ("settings", "set_setting", "unset_setting"),
     "telling": ("cursor", "events", "last_events"),
     "watching": ("version", "outcomes"),
@@ -38,10 +40,12 @@ if TYPE_CHECKING:
     from queuectl.repository.sqlite.dead import Dying
     from queuectl.repository.sqlite.edit import Editing
     from queuectl.repository.sqlite.enqueue import Enqueueing
+    from queuectl.repository.sqlite.explain import Explaining
     from queuectl.repository.sqlite.keeping import Keeping
     from queuectl.repository.sqlite.listing import Listing
     from queuectl.repository.sqlite.pause import Pausing
     from queuectl.repository.sqlite.prune import Pruning
+    from queuectl.repository.sqlite.recount import Recounting
     from queuectl.repository.sqlite.settings import Settings
     from queuectl.repository.sqlite.telling import Telling
     from queuectl.repository.sqlite.watching import Watching
@@ -54,10 +58,12 @@ if TYPE_CHECKING:
         Dying,
         Editing,
         Enqueueing,
+        Explaining,
         Keeping,
         Listing,
         Pausing,
         Pruning,
+        Recounting,
         Settings,
         Telling,
         Watching,

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from queuectl import errors
 from queuectl.model import JobState, Transition
 from queuectl.repository import base
+from queuectl.repository.ordering import ENQUEUED
 from queuectl.repository.sqlite.connection import Connection
+from queuectl.repository.sqlite.order import sort
 from queuectl.repository.sqlite.rows import COLUMNS, job_of, marks
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from queuectl.model import Job
+    from queuectl.repository.ordering import Order
 
 _PLACES = {
     JobState.PENDING: ("ready", "scheduled", "retrying"),
@@ -41,8 +44,10 @@ class Listing(Connection):
         with self._reading() as db:
             return job_of(find(db, reference))
 
-    def list(self, which: base.Filter = base.EVERY, *, limit: int = 0) -> base.Listing:
-        """Return the newest jobs in the order of enqueueing; see `JobRepository.list`."""
+    def list(self, which: base.Filter = base.EVERY, *, limit: int = 0, order: Order = ENQUEUED) -> base.Listing:
+        """Return the newest jobs in the order of enqueueing, or the first in another; see `JobRepository.list`."""
+        if order != ENQUEUED:
+            return self._sorted(which, limit, order)
         if not limit:
             return base.Listing(self._stream(which), 0)
         places, where, values = condition(which)
@@ -52,6 +57,19 @@ class Listing(Connection):
             query = f"SELECT {COLUMNS} FROM jobs WHERE {where} AND seq >= ? ORDER BY seq"
             rows = db.execute(query, (*values, *places, first)).fetchall()
         return base.Listing(map(job_of, rows), older)
+
+    def _sorted(self, which: base.Filter, limit: int, order: Order) -> base.Listing:
+        if not limit:
+            return base.Listing(self._stream_sorted(which, order), 0)
+        places, where, values = condition(which)
+        with self._reading() as db:
+            jobs = [*sort(db, places, where, values, order, limit)]
+            others = _count(db, places, where, values) - limit if len(jobs) == limit else 0
+        return base.Listing(iter(jobs), others)
+
+    def _stream_sorted(self, which: base.Filter, order: Order) -> Iterator[Job]:
+        with self._reading() as db:
+            yield from sort(db, *condition(which), order, 0)
 
     def _stream(self, which: base.Filter) -> Iterator[Job]:
         places, where, values = condition(which)
@@ -176,9 +194,15 @@ def _cut(db: sqlite3.Connection, which: base.Filter, limit: int) -> tuple[int, i
 def _older(  # noqa: PLR0913, PLR0917 - the parts of one query
     db: sqlite3.Connection, places: tuple[str, ...], where: str, values: tuple[Any, ...], first: int, limit: int
 ) -> int:
+    if where == "1":
+        return _count(db, places, where, values) - limit
+    return _count(db, places, f"{where} AND seq < ?", (*values, first))
+
+
+def _count(db: sqlite3.Connection, places: tuple[str, ...], where: str, values: tuple[Any, ...]) -> int:
+    """Count the jobs of these places (none: all) that a condition lets through."""
     here = f"place IN ({marks(places)})" if places else "1"
     if where == "1":  # the counters know how many there are
         (total,) = db.execute(f"SELECT coalesce(sum(jobs), 0) FROM tally WHERE {here}", places).fetchone()
-        return int(total) - limit
-    query = f"SELECT count(*) FROM jobs WHERE {where} AND {here} AND seq < ?"
-    return int(db.execute(query, (*values, *places, first)).fetchone()[0])
+        return int(total)
+    return int(db.execute(f"SELECT count(*) FROM jobs WHERE {where} AND {here}", (*values, *places)).fetchone()[0])
