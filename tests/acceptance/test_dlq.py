@@ -162,6 +162,21 @@ def test_a_canary_in_a_queue_that_nobody_serves_is_refused(shop: Shop) -> None:
     assert shop.job("a").queue == "other"
 
 
+def test_a_canary_in_a_queue_that_is_paused_is_refused(shop: Shop) -> None:
+    _bury(shop, "true", "a", "b", queue="mail")
+    shop.start_worker()
+    shop.queuectl("pause", "mail")
+    shop.queuectl("dlq", "retry", "--all", "-y", "--canary", "1", code=1)
+    assert "Error: queue 'mail' is paused, so no canary would ever start\n" in shop.said
+    assert "Hint: let it go on with: queuectl resume mail\n" in shop.said
+    shop.queuectl("pause", "--all")
+    shop.queuectl("dlq", "retry", "--all", "-y", "--canary", "1", code=1)
+    assert "Hint: let it go on with: queuectl resume --all\n" in shop.said
+    assert set(_states(shop).values()) == {"dead"}
+    shop.queuectl("resume", "--all")
+    shop.queuectl("dlq", "retry", "--all", "-y", "--canary", "1")
+
+
 def test_whoever_waits_hears_that_the_last_worker_has_gone(shop: Shop) -> None:
     gate = shop.gate()
     _bury(shop, "false", "a", "b")

@@ -2,7 +2,7 @@
 
 A schema of what is read allows more than it names, as fields are only ever added. That of a specification allows
 nothing else, and whatever it refuses `enqueue` refuses too; a few rules that a schema cannot say stand in
-`queuectl.fields` alone.
+`queuectl.fields` and `queuectl.policy` alone.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from queuectl import errors
 from queuectl.duration import MAX_DURATION
-from queuectl.fields import FIELDS, MAX_BACKOFF_BASE, MAX_LABEL, MAX_NAME, MAX_RETRIES
+from queuectl.fields import MAX_BACKOFF_BASE, MAX_LABEL, MAX_NAME, MAX_RETRIES
 from queuectl.model import JobState
+from queuectl.spec import every_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def _field(help_: str, shape: Shape, *examples: object, **more: object) -> Shape
     return {"description": help_, **shape, "examples": list(examples), **more}
 
 
-#: By field of a specification: what it means, what it takes, and examples. A test holds it against `FIELDS`.
+#: By field of a specification: what it means, what it takes, and examples. A test holds it against `every_field`.
 SPEC: dict[str, Shape] = {
     "command": _field(
         "One line or more for /bin/sh -c.", _TEXT | {"pattern": r"\S"}, "echo hello", "cd /srv && make\nmake install"
@@ -118,7 +119,7 @@ def job() -> Shape:
         "$schema": _DIALECT,
         "title": "queuectl job specification",
         "type": "object",
-        "properties": {name: SPEC.get(name, {}) for name in FIELDS},
+        "properties": {name: SPEC[name] for name in every_field()},
         "required": ["command"],
         "additionalProperties": False,
         "not": {"required": ["run_at", "delay"]},
