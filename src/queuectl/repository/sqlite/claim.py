@@ -59,8 +59,8 @@ _FROM_QUEUE = """
 #: So many named queues are asked one by one, which is fastest; SQLite puts no more than 500 SELECTs together.
 _QUEUES_BY_NAME = 100
 
-#: While something is paused, or for very many names: of each other queue that has ready jobs, by the counters, as many as there are
-#: slots. So however many wait in a paused queue, none of them is looked at.
+#: While something is paused, or with very many names: of each other queue that has ready jobs, by the counters, as
+#: many as there are slots. So however many wait in a paused queue, none of them is looked at.
 _FROM_OPEN = """
     SELECT best.seq FROM counts CROSS JOIN jobs AS best ON best.seq IN (
         SELECT seq FROM jobs INDEXED BY jobs_ready_by_queue
