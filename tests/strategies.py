@@ -7,7 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from queuectl.duration import MAX_INSTANT
-from queuectl.model import Execution, JobSpec, Outcome
+from queuectl.errors import InvalidInput
+from queuectl.model import NO_POLICY, Execution, JobSpec, Outcome, Policy
+from queuectl.policy import amended
 
 #: Instants from 1970 to 9999, in milliseconds since the epoch.
 instants = st.integers(0, MAX_INSTANT)
@@ -38,6 +40,12 @@ _plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 
 environments = st.dictionaries(_plain.filter(lambda name: name and "=" not in name), _plain, max_size=4)
 
+
+def _some(item: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Give a list, or an item that stands for a list of one."""
+    return item | st.lists(item, max_size=3)
+
+
 #: Valid specifications as decoded JSON objects, without `delay`.
 spec_objects: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"command": commands},
@@ -52,8 +60,41 @@ spec_objects: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "env": environments,
         "tags": st.lists(tags, max_size=4),
         "unique_key": job_ids,
+        "success_codes": st.integers(0, 9) | st.lists(st.integers(0, 9), max_size=3),
+        "retry_on": _some(st.integers(10, 99) | st.sampled_from(["SIGKILL", " sigterm", "lost"])),
+        "give_up_on": _some(st.integers(100, 255) | st.sampled_from(["Timeout", "hup"])),
+        "backoff_max": st.floats(0, 1e9) | st.sampled_from(["1h", "90"]),
+        "backoff_jitter": st.floats(0, 1),
+        "retry_for": st.floats(0.001, 1e9) | st.sampled_from(["6h", "90"]),
     },
 )
+
+_codes = st.integers(0, 255)
+_endings = _codes | st.sampled_from(["SIGKILL", "SIGTERM", "timeout", "lost"])
+
+_asked = st.fixed_dictionaries(
+    {},
+    optional={
+        "success_codes": st.lists(_codes, max_size=3, unique=True).map(tuple),
+        "retry_on": st.lists(_endings.map(str), max_size=3, unique=True).map(tuple),
+        "give_up_on": st.lists(_endings.map(str), max_size=3, unique=True).map(tuple),
+        "backoff_max": st.none() | st.floats(0, 1e6),
+        "backoff_jitter": st.none() | st.floats(0, 1),
+        "retry_for": st.none() | st.floats(0.001, 1e6),
+    },
+)
+
+
+def _is_sound(asked: dict[str, Any]) -> bool:
+    try:
+        amended(NO_POLICY, asked)
+    except InvalidInput:
+        return False
+    return True
+
+
+#: Policies that a specification may ask for, in their canonical form.
+policies_of_jobs: st.SearchStrategy[Policy] = _asked.filter(_is_sound).map(lambda asked: amended(NO_POLICY, asked))
 
 #: Valid specifications as `JobSpec`, with unique ids left to the caller.
 job_specs = st.builds(
@@ -68,6 +109,7 @@ job_specs = st.builds(
     queue=queues,
     env=environments,
     tags=st.lists(tags, max_size=3, unique=True).map(tuple),
+    policy=policies_of_jobs,
 )
 
 #: Runs that ended in any way, whether their facts fit together or not.

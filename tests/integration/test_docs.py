@@ -14,7 +14,7 @@ from queuectl.cli.app import cli
 from queuectl.cli.jobjson import job_object
 from queuectl.cli.shapes import every_error
 from queuectl.config import SETTINGS
-from queuectl.model import Job, JobState
+from queuectl.model import NO_POLICY, Job, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def test_the_words_of_all_errors_are_listed_beside_their_exit_codes() -> None:
 
 def test_the_fields_of_a_shown_job_are_listed_in_order() -> None:
     job = Job._make([None] * len(Job._fields))._replace(
-        state=JobState.PENDING, created_at=0, updated_at=0, env={}, tags=()
+        state=JobState.PENDING, created_at=0, updated_at=0, env={}, tags=(), policy=NO_POLICY
     )
     fields = ", ".join(f"`{name}`" for name in job_object(job))
     assert fields in section("list").replace("\n", " ")

@@ -19,6 +19,7 @@ from hypothesis import given
 
 from queuectl.cli import outlet
 from queuectl.cli.lines import Lines, json_line, quote, text_line
+from queuectl.model import Bury
 from queuectl.worker.events import EventKind
 from tests import views
 from tests.views import NOW, completed, failed, job, said, view
@@ -55,6 +56,10 @@ FORMS = [
     (
         failed(job(7, attempts=3)),
         'dead job=job-0007 attempt=3/3 exit=1 duration=0.300s error="exit code 1"',
+    ),
+    (  # more than the error says
+        failed(job(7))._replace(kind=EventKind.JOB_DEAD, verdict=Bury("exit code 1; in vain")),
+        'dead job=job-0007 attempt=1/3 exit=1 duration=0.300s error="exit code 1" reason="exit code 1; in vain"',
     ),
 ]
 

@@ -1540,6 +1540,17 @@ class TestEdit:
         assert action[1:] == (NOW, "ann@host", "edit", "abc b: priority, env.PASSWORD", 2)
 
 
+class TestManyQueues:
+    def test_are_no_more_than_few(self, repository: JobRepository, worker: int) -> None:
+        names = [f"q{number}" for number in range(2000)]
+        for priority, queue in enumerate(("q1999", "other", "q0", "q7")):
+            _enqueue(repository, queue, queue=queue, priority=priority)
+        turn = _claim(repository, worker, queues=names, slots=2)
+        assert [lease.job.id for lease in turn.leases] == ["q7", "q0"]
+        assert [lease.job.id for lease in _claim(repository, worker, queues=names, slots=9).leases] == ["q1999"]
+        assert not repository.outlook(names, now=NOW).ready
+
+
 class TestPause:
     @pytest.fixture(autouse=True)
     def jobs(self, repository: JobRepository) -> None:

@@ -30,6 +30,7 @@ from queuectl import errors
 from queuectl.changes import Changes
 from queuectl.model import (
     FINAL,
+    NO_POLICY,
     TRANSITIONS,
     Bury,
     Cancel,
@@ -38,6 +39,7 @@ from queuectl.model import (
     JobSpec,
     JobState,
     Outcome,
+    Policy,
     Retry,
     Return,
 )
@@ -56,6 +58,13 @@ NOW = 1_800_000_000_000
 LEASE = 60.0
 IDS = st.sampled_from(["a", "b", "c", "d", "e"])
 QUEUES = ("x", "y")
+POLICIES = (
+    NO_POLICY,
+    NO_POLICY,
+    Policy(retry_for=0.03),
+    Policy(success_codes=(1,), give_up_on=("lost",)),
+    Policy(retry_on=("timeout", "SIGTERM")),
+)
 
 
 @dataclass
@@ -70,6 +79,7 @@ class Modelled:
     token: str | None = None
     holder: int | None = None
     unwanted: bool = False
+    retry_until: int | None = None
     ended: int = 0
     path: list[JobState] = field(default_factory=lambda: [JobState.PENDING])
 
@@ -139,6 +149,7 @@ class QueueMachine(RuleBasedStateMachine):
         delay=st.sampled_from([None, None, 0, 5, 50]),
         max_retries=st.integers(0, 3),
         queue=st.sampled_from(QUEUES),
+        policy=st.sampled_from(POLICIES),
     )
     def enqueue(  # noqa: PLR0913, PLR0917 - as many facts as a specification has
         self,
@@ -148,6 +159,7 @@ class QueueMachine(RuleBasedStateMachine):
         delay: int | None,
         max_retries: int,
         queue: str,
+        policy: Policy,
     ) -> None:
         run_at = None if delay is None else self.now + delay
         specs = [
@@ -159,6 +171,7 @@ class QueueMachine(RuleBasedStateMachine):
                 max_retries=max_retries,
                 queue=queue,
                 tags=(name, queue),
+                policy=policy,
             )
             for name in names
         ]
@@ -183,7 +196,7 @@ class QueueMachine(RuleBasedStateMachine):
         if job is None:
             self.jobs[name] = Modelled(self.repositories[0].get(name).seq, spec, due)
         elif if_exists is IfExists.REPLACE:
-            job.spec, job.due, job.attempts = spec, due, 0
+            job.spec, job.due, job.attempts, job.retry_until = spec, due, 0, None
             if job.state is not JobState.PENDING:
                 job.goes(JobState.PENDING)
 
@@ -208,12 +221,17 @@ class QueueMachine(RuleBasedStateMachine):
             job.attempts += 1
             job.goes(JobState.PROCESSING)
             job.token, job.holder = lease.token, worker
+            seconds = job.spec.policy.retry_for
+            if seconds is not None and job.retry_until is None:
+                job.retry_until = self.now + int(seconds * 1000)
+            assert lease.job.retry_until == job.retry_until
             self.tokens.append(lease)
 
     def _judged(self, job: Modelled, outcome: Outcome, exit_code: int) -> tuple[Execution, Verdict]:
         code = None if outcome in {Outcome.LOST, Outcome.RETURNED} else exit_code
         execution = Execution(outcome, code, f"exit code {exit_code}" if exit_code else None, None, self.now, 0.5)
-        policy = RetryPolicy(max_retries=job.spec.max_retries or 0, base=0.003, cap=0.02)
+        most, asked = job.spec.max_retries or 0, job.spec.policy
+        policy = RetryPolicy(most, base=0.003, cap=0.02, asked=asked, retry_until=job.retry_until)
         return execution, policy.judge(job.attempts, execution, now=self.now)
 
     def _settle(self, worker: int, lease: Lease, execution: Execution, verdict: Verdict) -> frozenset[str]:
@@ -254,6 +272,7 @@ class QueueMachine(RuleBasedStateMachine):
                 job.goes(JobState.FAILED, JobState.DEAD)
             case Return():
                 job.attempts -= 1
+                job.retry_until = job.retry_until if job.attempts else None
                 job.due = self.now
                 job.goes(JobState.PENDING)
 
@@ -321,7 +340,7 @@ class QueueMachine(RuleBasedStateMachine):
         done = self.repositories[1].retry(Filter(ids=ids), now=self.now)
         assert list(done) == [job.spec.id for job in sorted(dead, key=lambda job: job.seq)]
         for job in dead:
-            job.attempts, job.due = 0, self.now
+            job.attempts, job.due, job.retry_until = 0, self.now, None
             job.goes(JobState.PENDING)
 
     @precondition(lambda self: self.jobs)
@@ -466,6 +485,19 @@ class QueueMachine(RuleBasedStateMachine):
     def attempts_stay_within_their_limit(self) -> None:
         bad = "SELECT id FROM jobs WHERE attempts < 0 OR attempts > max(1, max_retries) OR attempts > runs"
         assert self.outside.execute(bad).fetchall() == []
+
+    @invariant()
+    def no_retry_is_due_after_its_time(self) -> None:
+        late = "SELECT id FROM jobs WHERE place = 'retrying' AND next_run_at > retry_until"
+        assert self.outside.execute(late).fetchall() == []
+
+    @invariant()
+    def only_the_dead_have_a_signature_and_all_are_counted_by_it(self) -> None:
+        signed = self.outside.execute("SELECT state FROM jobs WHERE signature IS NOT NULL").fetchall()
+        assert {state for (state,) in signed} <= {"dead"}
+        kept = self.outside.execute("SELECT signature, jobs FROM dead_by_signature ORDER BY 1").fetchall()
+        real = "SELECT signature, count(*) FROM jobs WHERE state = 'dead' GROUP BY 1 ORDER BY 1"
+        assert kept == self.outside.execute(real).fetchall()
 
     @invariant()
     def no_two_jobs_share_a_token(self) -> None:

@@ -190,7 +190,7 @@ def test_a_job_that_always_fails_is_tried_as_often_as_its_policy_says(policy: Re
 
 def _job(*, max_retries: int, backoff_base: float | None) -> Job:
     fields = dict.fromkeys(Job._fields)
-    return Job(**fields | {"max_retries": max_retries, "backoff_base": backoff_base})  # type: ignore[arg-type]
+    return Job(**fields | {"max_retries": max_retries, "backoff_base": backoff_base, "policy": NO_POLICY})  # type: ignore[arg-type]
 
 
 def test_a_job_brings_its_own_retries_and_the_settings_the_rest() -> None:

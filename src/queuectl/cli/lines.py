@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from queuectl.cli.outlet import Outlet
 from queuectl.cli.output import as_json, safe
 from queuectl.duration import format_time
-from queuectl.model import Retry
+from queuectl.model import Bury, Retry
 from queuectl.worker.events import EventKind
 
 if TYPE_CHECKING:
@@ -101,6 +101,13 @@ def _attempt(job: Job) -> str:
     return f"{job.attempts}/{max(1, job.max_retries)}"
 
 
+def _reason(event: Event) -> str:
+    """Return why this follows from the end of a run, if that is more than how it ended."""
+    if event.execution is None or event.kind is EventKind.LEASE_LOST or not isinstance(event.verdict, (Retry, Bury)):
+        return ""
+    return "" if event.verdict.reason == event.execution.error else event.verdict.reason
+
+
 def _pairs(event: Event) -> Iterator[tuple[str, str]]:
     """Name what a text line says beyond time and kind."""
     job, execution = event.job, event.execution
@@ -116,6 +123,8 @@ def _pairs(event: Event) -> Iterator[tuple[str, str]]:
             yield "duration", f"{execution.duration_seconds:.3f}s"
         if execution.error:
             yield "error", execution.error
+        if why := _reason(event):
+            yield "reason", why
     if isinstance(event.verdict, Retry) and event.kind is EventKind.JOB_RETRYING:
         yield "next_run_at", format_time(event.verdict.next_run_at)
     if job is not None and event.kind in _STARTS:
@@ -141,6 +150,8 @@ def _document(event: Event) -> dict[str, Any]:
             "outcome": execution.outcome.value,
             "error": execution.error,
         }
+        if why := _reason(event):
+            document["reason"] = why
     if verdict is not None and event.kind is not EventKind.LEASE_LOST:  # then it was not written
         document["state"] = verdict.state.value
     if isinstance(verdict, Retry) and event.kind is EventKind.JOB_RETRYING:

@@ -28,18 +28,17 @@ def explain(lease: Lease, execution: Execution, *, cause: str, passing: bool) ->
     if cause == "cancel" and execution.outcome is not Outcome.RETURNED:
         return execution._replace(outcome=Outcome.CANCELLED, error="cancelled")
     codes = lease.job.policy.success_codes
-    is_success = execution.is_success(codes)
     # A command that the stop has killed has not succeeded, whatever code its user calls a success.
-    if cause == "stop" and not (is_success and execution.outcome is Outcome.EXITED):
+    if cause == "stop" and not (execution.outcome is Outcome.EXITED and execution.is_success(codes)):
         return execution._replace(outcome=Outcome.RETURNED, error="its worker was stopped")
     if passing:
         return execution._replace(outcome=Outcome.RETURNED)
-    return _by_its_codes(execution, is_success=is_success) if codes else execution
+    return _by_its_codes(execution, codes) if codes else execution
 
 
-def _by_its_codes(execution: Execution, *, is_success: bool) -> Execution:
+def _by_its_codes(execution: Execution, codes: tuple[int, ...]) -> Execution:
     """Return a run with a reason if it failed, and only then: its job says which exit codes mean success."""
-    if is_success:
+    if execution.is_success(codes):
         return execution._replace(error=None)
     return execution._replace(error=execution.error or f"exit code {execution.exit_code}")
 
