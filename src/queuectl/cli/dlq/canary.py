@@ -97,19 +97,21 @@ def _demand_workers(session: Session, order: Order, jobs: Sequence[Job]) -> None
         raise OperationFailed("no worker is running, so no canary would ever end", hint)
     for job in jobs:
         queue = order.changes.fields.get("queue", job.queue)
-        _demand_open(session, queue)
+        pause = _pause_of(session, queue)
+        if pause:
+            raise OperationFailed(f"{pause[0]}, so its canary would never start", pause[1])
         if not any(not queues or queue in queues for queues in served):
             hint = f"start one with: {session.call(f'worker start --queue {queue}')}"
             raise OperationFailed(f"no worker serves queue {queue!r}, so its canary would never end", hint)
 
 
-def _demand_open(session: Session, queue: str) -> None:
+def _pause_of(session: Session, queue: str) -> tuple[str, str] | None:
+    """Return what is paused, and how it goes on, if nothing is claimed from this queue."""
     paused = {one.queue for one in session.repository.paused()}
     if not paused & {ALL, queue}:
-        return
+        return None
     which, word = ("all queues are", "resume --all") if ALL in paused else (f"queue {queue!r} is", f"resume {queue}")
-    hint = f"let it go on with: {session.call(word)}"
-    raise OperationFailed(f"{which} paused, so no canary would ever start", hint)
+    return f"{which} paused", f"let it go on with: {session.call(word)}"
 
 
 def _watch(session: Session, jobs: Sequence[Job], stops: Stops) -> list[Fate]:
@@ -130,15 +132,20 @@ def _watch(session: Session, jobs: Sequence[Job], stops: Stops) -> list[Fate]:
                 session.say(_sentence(fates[job_id]))
         looks += 1
         if not is_told and waiting and looks % _ROUND == 0:
-            is_told = _tell_missing_worker(session)
+            is_told = _tell_hindrance(session, [found[job_id] for job_id in waiting if job_id in found])
         if waiting:
             time.sleep(_LOOK)
     return list(fates.values())
 
 
-def _tell_missing_worker(session: Session) -> bool:
+def _tell_hindrance(session: Session, waiting: Sequence[Job]) -> bool:
+    """Say what keeps the canaries from starting that came between, a pause or the lack of a worker; was there any?"""
     from queuectl.cli.status import live_workers
 
+    for job in waiting:
+        if job.state is JobState.PENDING and (pause := _pause_of(session, job.queue)):
+            session.hint(f"{pause[0]}; {pause[1]}")
+            return True
     workers = len(live_workers(session.repository))
     session.hint_at_missing_worker(workers)
     return not workers

@@ -63,7 +63,7 @@ class Dying(Connection):
 
 def _looked_up(db: sqlite3.Connection, signature: str, jobs: int) -> dead.DeadGroup:
     found = db.execute(_QUEUES, {"signature": signature}).fetchall()
-    if not found:  # an import may bring dead jobs that say nothing of what they died of
+    if not found:  # only a program of somebody else's leaves a dead job without a signature
         return dead.DeadGroup(dead.group_id(signature), signature, jobs, "", 0, ())
     return _group(db, signature, jobs, max(seq for _, seq in found), json.dumps([queue for queue, _ in found]))
 
