@@ -40,6 +40,12 @@ _plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 
 environments = st.dictionaries(_plain.filter(lambda name: name and "=" not in name), _plain, max_size=4)
 
+
+def _some(item: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Give a list, or an item that stands for a list of one."""
+    return item | st.lists(item, max_size=3)
+
+
 #: Valid specifications as decoded JSON objects, without `delay`.
 spec_objects: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"command": commands},
@@ -54,6 +60,12 @@ spec_objects: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "env": environments,
         "tags": st.lists(tags, max_size=4),
         "unique_key": job_ids,
+        "success_codes": st.integers(0, 9) | st.lists(st.integers(0, 9), max_size=3),
+        "retry_on": _some(st.integers(10, 99) | st.sampled_from(["SIGKILL", " sigterm", "lost"])),
+        "give_up_on": _some(st.integers(100, 255) | st.sampled_from(["Timeout", "hup"])),
+        "backoff_max": st.floats(0, 1e9) | st.sampled_from(["1h", "90"]),
+        "backoff_jitter": st.floats(0, 1),
+        "retry_for": st.floats(0.001, 1e9) | st.sampled_from(["6h", "90"]),
     },
 )
 

@@ -183,20 +183,37 @@ def _resolve_delay(values: dict[str, Any], now: int, where: str) -> None:
 
 def _policy(fields: dict[str, Any], where: str) -> Policy:
     """Return the policy that these fields ask for, none of which is in `FIELDS`."""
-    from queuectl.policy import POLICY_FIELDS, amended
+    from queuectl.policy import amended
 
-    asked = {}
-    for field, given in fields.items():
-        if field not in POLICY_FIELDS:
-            raise _unknown(field, (*FIELDS, *POLICY_FIELDS), where)
-        try:
-            asked[field] = POLICY_FIELDS[field](given)
-        except InvalidInput as error:
-            raise _in_field(field, error, where) from None
+    asked = {field: checked(field, given, where=where) for field, given in fields.items()}
     try:
         return amended(NO_POLICY, asked)
     except InvalidInput as error:
         raise InvalidInput(_at(where, error.message), error.hint) from None
+
+
+def checked(field: str, value: object, *, where: str = "") -> Any:
+    """Return the value of one field by itself, as `JobSpec` or `Policy` takes it; of `delay` its seconds.
+
+    Raises:
+        InvalidInput: there is no such field, or its value is wrong.
+    """
+    from queuectl.policy import POLICY_FIELDS
+
+    check = FIELDS.get(field) or POLICY_FIELDS.get(field)
+    if check is None:
+        raise _unknown(field, every_field(), where)
+    try:
+        return check(value)
+    except InvalidInput as error:
+        raise _in_field(field, error, where) from None
+
+
+def every_field() -> tuple[str, ...]:
+    """Return the names of all fields, those of a policy last."""
+    from queuectl.policy import POLICY_FIELDS
+
+    return (*FIELDS, *POLICY_FIELDS)
 
 
 def _unknown(field: object, known: Iterable[str], where: str) -> InvalidInput:

@@ -162,6 +162,37 @@ def test_a_canary_in_a_queue_that_nobody_serves_is_refused(shop: Shop) -> None:
     assert shop.job("a").queue == "other"
 
 
+def test_a_canary_in_a_queue_that_is_paused_is_refused(shop: Shop) -> None:
+    _bury(shop, "false", "a", "b", queue="mail")
+    shop.start_worker()
+    shop.queuectl("pause", "mail")
+    shop.queuectl("dlq", "retry", "--all", "-y", "--canary", "1", code=1)
+    assert "Error: queue 'mail' is paused, so its canary would never start\n" in shop.said
+    assert "Hint: let it go on with: queuectl resume mail\n" in shop.said
+    shop.queuectl("pause", "--all")
+    shop.queuectl("dlq", "retry", "--all", "-y", "--canary", "1", code=1)
+    assert "Hint: let it go on with: queuectl resume --all\n" in shop.said
+    assert set(_states(shop).values()) == {"dead"}
+    shop.queuectl("resume", "--all")
+    shop.queuectl("dlq", "retry", "--all", "-y", "--canary", "1", "--edit", "command=true")
+
+
+def test_whoever_waits_hears_of_a_pause_that_came_between(shop: Shop) -> None:
+    _bury(shop, "false", "a", "b")
+    shop.start_worker()
+    edits = ("--edit", "command=true", "--edit", "delay=1h")
+    with _begun(shop, "dlq", "retry", "--all", "-y", "--canary", "1", *edits) as process:
+        eventually(lambda: shop.job("a").state == "pending", "the canary waits")
+        shop.queuectl("pause", "default")
+        assert process.stderr is not None
+        hint = "Hint: queue 'default' is paused; let it go on with: queuectl resume default\n"
+        assert process.stderr.readline() == hint
+        shop.queuectl("resume", "default")
+        shop.queuectl("edit", "a", "--delay", "0")
+        assert process.wait(DEADLINE) == 0
+    shop.becomes("b", "pending")
+
+
 def test_whoever_waits_hears_that_the_last_worker_has_gone(shop: Shop) -> None:
     gate = shop.gate()
     _bury(shop, "false", "a", "b")

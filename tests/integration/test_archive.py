@@ -188,6 +188,17 @@ def test_without_running_jobs_no_worker_is_made_up(make: Callable[[str], SqliteR
     assert new.workers() == []
 
 
+def test_a_dead_job_that_does_not_say_what_it_died_of_goes_to_the_others_with_its_error(
+    full: SqliteRepository, make: Callable[[str], SqliteRepository]
+) -> None:
+    new = make("new.db")
+    imported(new, _changed(exported(full), "dead", signature=None), now=NOW)
+    job = new.get("dead")
+    assert job.error
+    assert job.signature == job.error
+    assert [group.signature for group in new.dead_groups(Filter()).groups] == [job.error]
+
+
 def test_two_actions_alike_stay_two_and_do_not_become_four(make: Callable[[str], SqliteRepository]) -> None:
     old, new = make("old.db"), make("new.db")
     with old._writing() as db:

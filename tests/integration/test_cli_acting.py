@@ -9,7 +9,7 @@ import pytest
 from queuectl.cli import pause, retrying
 from queuectl.cli.session import Session
 from queuectl.errors import StoreBusy
-from queuectl.model import JobState
+from queuectl.model import JobState, Policy
 from queuectl.repository import open_repository
 from queuectl.repository.acting import Paused
 from queuectl.repository.sqlite import SqliteRepository
@@ -196,6 +196,10 @@ class TestEdit:
             ("timeout=null", "timeout", None),
             ('tags=["a", "b"]', "tags", ("a", "b")),
             ("cwd=sub", "cwd", "sub"),
+            ("timeout=none", "timeout", None),
+            ("tags=a,b", "tags", ("a", "b")),
+            ("env.A=1", "env", {"A": "1"}),
+            ("retry_on=75,SIGKILL", "policy", Policy(retry_on=("75", "SIGKILL"))),
         ],
     )
     def test_set_takes_json_or_a_bare_text_for_any_field(
@@ -207,15 +211,15 @@ class TestEdit:
     @pytest.mark.parametrize(
         ("args", "complaint"),
         [
-            (("--set", "priority"), "--set: 'priority' has no '='"),
-            (("--set", "priorty=1"), "unknown field 'priorty'"),
-            (("--set", "priorty=null"), "unknown field 'priorty'"),
-            (("--set", "priority=x"), "priority: 'x' is not a whole number"),
-            (("--set", "priority=NaN"), "priority: "),
-            (("--set", "command=null"), "command: a job cannot be without it"),
-            (("--set", "id=x"), "a job keeps its id"),
-            (("--set", 'depends_on=["a"]'), "depends_on: it is reserved"),
-            (("--set", "env=[1]"), "env: a list is not an object"),
+            (("--set", "priority"), "--set: 'priority' is no change of a field"),
+            (("--set", "priorty=1"), "--set: unknown field 'priorty'"),
+            (("--set", "priorty=null"), "--set: unknown field 'priorty'"),
+            (("--set", "priority=x"), "--set: priority: 'x' is not a whole number"),
+            (("--set", "priority=NaN"), "--set: priority: "),
+            (("--set", "command=null"), "--set: command: a job cannot be without it"),
+            (("--set", "id=x"), "--set: id cannot be changed"),
+            (("--set", 'depends_on=["a"]'), "--set: depends_on cannot be changed"),
+            (("--set", "env=[1]"), "--set: env: a list is not an object"),
             (("--command", " "), "command: it is blank"),
             (("--queue", "a b"), "queue: "),
             (("--timeout", "0"), "timeout: "),
@@ -223,6 +227,8 @@ class TestEdit:
             (("--delay", "1h", "--at", "+2h"), "both --at and --delay are given"),
             (("--priority", "1", "--set", "priority=2"), "priority is given twice"),
             (("--env", "A=1", "--set", "env=null"), "env is given twice"),
+            (("--env", "A=1", "--set", "env.A=2"), "env.A is given twice"),
+            (("--set", "retry_on=75", "--set", "give_up_on=75"), "job 'm': give_up_on: 75 stands in retry_on too"),
             (("--at", "+1h", "--set", "delay=5"), "run_at is given twice"),
             ((), "there is nothing to change"),
         ],
@@ -251,8 +257,8 @@ class TestEdit:
         assert queues.job("m").priority == 0
         assert queues.json("edit", "m", "-p", "1") == {"jobs": [{"id": "m", "how": "edited"}], "dry_run": False}
         queues.on_terminal()
-        assert queues("edit", "m", "w", "-p", "2", "-e", "A=secret") == "Edited 2 jobs: m, w: priority, env.\n"
-        assert _noted(queues)[-1] == ("edit", "m w: priority, env", 2)
+        assert queues("edit", "m", "w", "-p", "2", "-e", "A=secret") == "Edited 2 jobs: m, w: priority, env.A.\n"
+        assert _noted(queues)[-1] == ("edit", "m w: priority, env.A", 2)
 
     def test_a_job_that_waits_for_its_retry_may_be_edited(self, queues: CommandLine) -> None:
         queues.settle("retrying")

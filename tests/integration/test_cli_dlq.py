@@ -10,7 +10,7 @@ from click.shell_completion import ShellComplete
 
 from queuectl.cli import output
 from queuectl.cli.app import cli
-from queuectl.model import Bury, Execution, Outcome
+from queuectl.model import Bury, Execution, Outcome, Policy
 from queuectl.repository import open_repository
 from queuectl.repository.base import Settlement, WorkerIdentity
 from queuectl.repository.dead import group_id
@@ -269,7 +269,7 @@ class TestEdit:
     @pytest.mark.parametrize(
         ("edit", "says"),
         [
-            ("tiemout=1h", "--edit: there is no field 'tiemout'"),
+            ("tiemout=1h", "--edit: unknown field 'tiemout'"),
             ("priority=x", "--edit: priority: 'x' is not"),
             ("x", ""),
         ],
@@ -277,6 +277,17 @@ class TestEdit:
     def test_that_is_wrong_changes_nothing(self, dead: CommandLine, edit: str, says: str) -> None:
         assert dead.error("dlq", "retry", "a", "--edit", "command=y", "--edit", edit, code=2)[0].startswith(says)
         assert (dead.job("a").state, dead.job("a").command) == ("dead", "x")
+
+    def test_may_be_of_its_policy(self, dead: CommandLine) -> None:
+        dead("dlq", "retry", "a", "--edit", "give_up_on=64", "--edit", "retry_on=75,SIGKILL")
+        assert dead.job("a").policy == Policy(retry_on=("75", "SIGKILL"), give_up_on=("64",))
+
+    @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+    def test_that_contradicts_itself_changes_nothing(self, dead: CommandLine, dry: tuple[str, ...]) -> None:
+        edits = ("--edit", "give_up_on=64", "--edit", "retry_on=64")
+        message, _ = dead.error("dlq", "retry", "a", *edits, *dry, code=2)
+        assert message == "job 'a': give_up_on: 64 stands in retry_on too"
+        assert dead.job("a").state == "dead"
 
     def test_that_clashes_changes_nothing(self, dead: CommandLine) -> None:
         dead.error("dlq", "retry", "a", "b", "--edit", "unique_key=k", code=4)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from queuectl import errors
-from queuectl.changes import parse_changes
+from queuectl.changes import Changes, parse_changes
 from queuectl.model import (
     FINAL,
     NO_POLICY,
@@ -1114,6 +1114,17 @@ class TestChangesOfARetry:
         assert not _claim(repository, worker, slots=3, now=NOW + 59_999).leases
         assert len(_claim(repository, worker, slots=3, now=NOW + 66_000).leases) == 2
 
+    def test_may_be_of_its_policy_and_must_not_contradict_it(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a", policy=Policy(retry_on=("75",), retry_for=60.0))
+        before = repository.get("a")
+        with pytest.raises(errors.InvalidInput, match="job 'a': give_up_on: 75 stands in retry_on too"):
+            self._changed(repository, "command=x", "give_up_on=75")
+        assert repository.get("a") == before
+        job = self._changed(repository, "give_up_on=64", "retry_on=75,SIGKILL", "retry_for=2m")
+        assert job.policy == Policy(retry_on=("75", "SIGKILL"), give_up_on=("64",), retry_for=120.0)
+        assert job.retry_until is None
+        assert _claim(repository, worker, now=NOW).leases[0].job.retry_until == NOW + 120 * SECOND
+
     def test_that_clash_change_nothing_at_all(self, repository: JobRepository, worker: int) -> None:
         _dead(repository, worker, "a", "b")
         with pytest.raises(errors.UniqueKeyTaken):
@@ -1415,7 +1426,7 @@ class TestEdit:
 
     def test_every_field_of_a_specification_can_be_changed(self, repository: JobRepository) -> None:
         _enqueue(repository, "a", tags=("old",), env={"B": "2"})
-        changes = {**self.CHANGES, **self.POLICY._asdict()}
+        changes = Changes(self.CHANGES, policy=self.POLICY._asdict())
         assert repository.edit(["a"], changes, now=NOW + 5, by="ann@host") == ["a"]
         job = repository.get("a")
         assert {name: getattr(job, name) for name in self.CHANGES} == self.CHANGES
@@ -1427,32 +1438,32 @@ class TestEdit:
     def test_what_is_not_named_stays(self, repository: JobRepository) -> None:
         _enqueue(repository, "a", tags=("t",), env={"B": "2"}, run_at=NOW + HOUR, policy=self.POLICY)
         before = repository.get("a")
-        repository.edit(["a"], {"priority": 3, "env+": {"A": "1"}, "retry_for": None}, now=NOW + 5, by="")
+        repository.edit(["a"], Changes({"priority": 3}, {"A": "1"}, {"retry_for": None}), now=NOW + 5, by="")
         assert repository.get("a") == before._replace(
             priority=3, env={"B": "2", "A": "1"}, policy=self.POLICY._replace(retry_for=None), updated_at=NOW + 5
         )
-        repository.edit(["a"], {"env": {}, "tags": (), **NO_POLICY._asdict()}, now=NOW + 5, by="")
+        repository.edit(["a"], Changes({"env": {}, "tags": ()}, policy=NO_POLICY._asdict()), now=NOW + 5, by="")
         after = repository.get("a")
         assert (after.env, after.tags, after.policy) == ({}, (), NO_POLICY)
 
     def test_it_may_start_earlier_later_and_at_once(self, repository: JobRepository, worker: int) -> None:
         _enqueue(repository, "a")
-        repository.edit(["a"], {"run_at": NOW + HOUR}, now=NOW, by="")
+        repository.edit(["a"], Changes({"run_at": NOW + HOUR}), now=NOW, by="")
         assert repository.counts(now=NOW)[1:4] == (0, 1, 0)
         assert _claim(repository, worker).leases == []
-        repository.edit(["a"], {"run_at": None}, now=NOW + 1, by="")
+        repository.edit(["a"], Changes({"run_at": None}), now=NOW + 1, by="")
         assert repository.get("a").next_run_at == NOW + 1
         assert _lease(repository, worker, now=NOW + 1).job.id == "a"
 
     def test_a_job_that_waits_for_its_retry_keeps_its_attempts(self, repository: JobRepository, worker: int) -> None:
         _enqueue(repository, "a", queue="x")
         _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
-        repository.edit(["a"], {"queue": "y", "run_at": NOW + 2 * HOUR}, now=NOW, by="")
+        repository.edit(["a"], Changes({"queue": "y", "run_at": NOW + 2 * HOUR}), now=NOW, by="")
         job = repository.get("a")
         assert (job.attempts, job.error, job.next_run_at) == (1, "exit code 1", NOW + 2 * HOUR)
         assert repository.outlook(["x"], now=NOW).next_retry is None
         assert repository.outlook(["y"], now=NOW).next_retry == NOW + 2 * HOUR
-        repository.edit(["a"], {"run_at": None}, now=NOW, by="")
+        repository.edit(["a"], Changes({"run_at": None}), now=NOW, by="")
         assert _lease(repository, worker).job.attempts == 2
 
     def test_it_must_be_left_an_attempt(self, repository: JobRepository, worker: int) -> None:
@@ -1460,9 +1471,9 @@ class TestEdit:
         _settle(repository, worker, _lease(repository, worker), Retry(NOW + HOUR, "no"))
         for few in (0, 1):
             with pytest.raises(errors.WrongState):
-                repository.edit(["b", "a"], {"max_retries": few}, now=NOW, by="")
+                repository.edit(["b", "a"], Changes({"max_retries": few}), now=NOW, by="")
         assert repository.get("b").max_retries == 5
-        repository.edit(["b", "a"], {"max_retries": 2}, now=NOW, by="")
+        repository.edit(["b", "a"], Changes({"max_retries": 2}), now=NOW, by="")
         assert repository.get("a").max_retries == 2
 
     def test_the_last_moment_for_a_retry_counts_from_the_first_attempt(
@@ -1471,9 +1482,9 @@ class TestEdit:
         _enqueue(repository, "a", policy=NO_POLICY._replace(retry_for=60.0))
         _settle(repository, worker, _lease(repository, worker), Retry(NOW + SECOND, "no"))
         assert repository.get("a").retry_until == NOW + 60 * SECOND
-        repository.edit(["a"], {"retry_for": 90.0, "backoff_max": 5.0}, now=NOW + SECOND, by="")
+        repository.edit(["a"], Changes(policy={"retry_for": 90.0, "backoff_max": 5.0}), now=NOW + SECOND, by="")
         assert repository.get("a").retry_until == NOW + 90 * SECOND
-        repository.edit(["a"], {"retry_for": None}, now=NOW + SECOND, by="")
+        repository.edit(["a"], Changes(policy={"retry_for": None}), now=NOW + SECOND, by="")
         assert repository.get("a").retry_until is None
 
     @pytest.mark.parametrize("verdict", [*RESTS[:3], None], ids=["completed", "dead", "cancelled", "processing"])
@@ -1487,9 +1498,9 @@ class TestEdit:
             _settle(repository, worker, lease, verdict)
         before = _everything(repository)
         with pytest.raises(errors.WrongState):
-            repository.edit(["b", "a"], self.CHANGES, now=NOW, by="ann@host")
+            repository.edit(["b", "a"], Changes(self.CHANGES), now=NOW, by="ann@host")
         with pytest.raises(errors.JobNotFound):
-            repository.edit(["b", "nobody"], self.CHANGES, now=NOW, by="ann@host")
+            repository.edit(["b", "nobody"], Changes(self.CHANGES), now=NOW, by="ann@host")
         assert _everything(repository) == before
         assert repository.actions() == []
 
@@ -1499,15 +1510,35 @@ class TestEdit:
         before = _everything(repository)
         for ids, key in ((["b"], "k"), (["b", "c"], "l")):
             with pytest.raises(errors.UniqueKeyTaken):
-                repository.edit(ids, {"priority": 1, "unique_key": key, "tags": ("t",)}, now=NOW, by="")
+                repository.edit(ids, Changes({"priority": 1, "unique_key": key, "tags": ("t",)}), now=NOW, by="")
         assert _everything(repository) == before
-        repository.edit(["a"], {"unique_key": "k"}, now=NOW, by="")
+        repository.edit(["a"], Changes({"unique_key": "k"}), now=NOW, by="")
+
+    def test_a_policy_that_contradicts_itself_changes_nothing(self, repository: JobRepository) -> None:
+        _enqueue(repository, "a", policy=self.POLICY)
+        _enqueue(repository, "b")
+        before = _everything(repository)
+        changes = Changes({"priority": 1}, policy={"give_up_on": ("75",)})
+        with pytest.raises(errors.InvalidInput, match="job 'a': give_up_on: 75 stands in retry_on too"):
+            repository.edit(["b", "a"], changes, now=NOW, by="")
+        assert _everything(repository) == before
 
     def test_it_is_noted_with_the_fields_and_never_with_their_values(self, repository: JobRepository) -> None:
         _enqueue(repository, "abc", "b")
-        repository.edit(["ab", "b", "abc"], {"priority": 1, "env+": {"PASSWORD": "secret"}}, now=NOW, by="ann@host")
+        repository.edit(["ab", "b", "abc"], Changes({"priority": 1}, {"PASSWORD": "secret"}), now=NOW, by="ann@host")
         (action,) = repository.actions()
-        assert action[1:] == (NOW, "ann@host", "edit", "abc b: priority, env", 2)
+        assert action[1:] == (NOW, "ann@host", "edit", "abc b: priority, env.PASSWORD", 2)
+
+
+class TestManyQueues:
+    def test_are_no_more_than_few(self, repository: JobRepository, worker: int) -> None:
+        names = [f"q{number}" for number in range(2000)]
+        for priority, queue in enumerate(("q1999", "other", "q0", "q7")):
+            _enqueue(repository, queue, queue=queue, priority=priority)
+        turn = _claim(repository, worker, queues=names, slots=2)
+        assert [lease.job.id for lease in turn.leases] == ["q7", "q0"]
+        assert [lease.job.id for lease in _claim(repository, worker, queues=names, slots=9).leases] == ["q1999"]
+        assert not repository.outlook(names, now=NOW).ready
 
 
 class TestPause:

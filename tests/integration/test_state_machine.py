@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from queuectl import errors
+from queuectl.changes import Changes
 from queuectl.model import (
     FINAL,
     NO_POLICY,
@@ -382,9 +383,9 @@ class QueueMachine(RuleBasedStateMachine):
         spec = job.spec._replace(**fields)
         if job.state is not JobState.PENDING or job.attempts >= max(1, spec.max_retries or 0):
             with pytest.raises(errors.WrongState):
-                self.repositories[1].edit([chosen], fields, now=self.now, by="")
+                self.repositories[1].edit([chosen], Changes(fields), now=self.now, by="")
             return
-        assert self.repositories[1].edit([chosen], fields, now=self.now, by="") == [chosen]
+        assert self.repositories[1].edit([chosen], Changes(fields), now=self.now, by="") == [chosen]
         job.spec, job.due = spec, fields.get("run_at", job.due)
 
     @rule(repository=st.integers(0, 1), queues=st.sampled_from([("x",), ("y",), QUEUES, (ALL,)]))

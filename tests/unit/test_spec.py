@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from queuectl.duration import MAX_INSTANT, format_time
 from queuectl.errors import InvalidInput
 from queuectl.fields import FIELDS
-from queuectl.model import JobSpec
-from queuectl.spec import build_spec, iter_json_lines, parse_spec, parse_specs, parse_word, read_specs
+from queuectl.model import JobSpec, Policy
+from queuectl.spec import build_spec, every_field, iter_json_lines, parse_spec, parse_specs, parse_word, read_specs
 from tests.strategies import instants, job_ids, json_values, nows, spec_objects
 
 if TYPE_CHECKING:
@@ -86,17 +86,19 @@ def test_every_field_finds_its_place() -> None:
 @given(spec_objects)
 def test_a_valid_object_keeps_what_it_says(fields: dict[str, Any]) -> None:
     spec = parse_spec(fields, now=NOW)
-    given_back = {field: getattr(spec, field) for field in fields.keys() - {"tags", "timeout"}}
+    given_back = {field: getattr(spec, field) for field in fields.keys() - {"tags", "timeout", *Policy._fields}}
     assert given_back == {field: fields[field] for field in given_back}
     assert list(spec.tags) == list(dict.fromkeys(fields.get("tags", [])))
     assert (spec.timeout is None) == ("timeout" not in fields)
+    for field, value in spec.policy._asdict().items():
+        assert (value in {None, ()}) == (fields.get(field, []) == [])
     assert spec.run_at is None
 
 
 @given(spec_objects)
 def test_json_and_options_lead_to_the_same_specification(fields: dict[str, Any]) -> None:
     (from_json,) = parse_specs(json.dumps(fields), now=NOW)
-    absent = dict.fromkeys(FIELDS)
+    absent = dict.fromkeys(every_field())
     assert build_spec(absent | fields, now=NOW) == from_json
 
 

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from queuectl.changes import ABSENT, NO_CHANGES, Changes
 from queuectl.cli import output
+from queuectl.cli.changing import changes_of, field_names, placed
 from queuectl.cli.enqueue import variable
 from queuectl.cli.options import Duration, Time, files, job_ids, queue_names, shared, tag_names
 from queuectl.cli.session import Session, now
-from queuectl.cli.sources import here
 from queuectl.cli.words import Command
-from queuectl.errors import InvalidInput, WrongState, quoted
-from queuectl.fields import FIELDS
-from queuectl.model import NO_ENV, NO_POLICY, JobSpec, JobState, Policy
+from queuectl.errors import InvalidInput, WrongState
+from queuectl.model import JobState
 from queuectl.spec import build_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from click.shell_completion import CompletionItem
-
-#: What a field becomes that is set to null: nothing asked for, at once. Those of a policy go the same way.
-_CLEARED: Mapping[str, object] = {
-    "backoff_base": None, "timeout": None, "unique_key": None, "run_at": None, "env": NO_ENV, "tags": (),
-} | NO_POLICY._asdict()  # fmt: skip
+    from collections.abc import Sequence
 
 
-def _fields(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    names = (f"{name}=" for name in FIELDS if name not in {"id", "depends_on"})
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+#: Fields with an option that takes `none`.
+_MAY_GO = {"timeout", "backoff_base", "unique_key"}
 
 
 class _OrNone(click.ParamType[object]):
@@ -66,8 +55,8 @@ class _OrNone(click.ParamType[object]):
 @click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Its only tags now.")
 @click.option("--unique-key", metavar="KEY|none", help="Another unique key.")
 @click.option(
-    "--set", "pairs", multiple=True, metavar="FIELD=VALUE", shell_complete=_fields,
-    help="Any field of a specification; the value as in JSON, or a bare text. null takes it away.",
+    "--set", "pairs", multiple=True, metavar="FIELD=VALUE", shell_complete=field_names,
+    help="Any field of a specification, or env.NAME; text or JSON, none takes it away.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
 @shared
@@ -84,11 +73,12 @@ def command(
     Examples:
       queuectl edit a7 --priority 10 --delay 0
       queuectl edit a7 b3 --queue slow --timeout none
-      queuectl edit a7 --set tags='["nightly"]' --set env=null
+      queuectl edit a7 --set tags='["nightly"]' --set env=none
+      queuectl edit a7 --set retry_on=75,SIGKILL --set env.DEBUG=1
     """
     moment = now()
-    changes = _changes(options, pairs, at, moment)
-    if not changes:
+    changes = _merged(_given(options, at, moment), changes_of("--set", pairs))
+    if changes == NO_CHANGES:
         raise InvalidInput("there is nothing to change", "say what, for example --priority 10")
     repository = session.repository
     if dry_run:
@@ -96,6 +86,7 @@ def command(
         for job in jobs.values():
             if job.state is not JobState.PENDING:
                 raise WrongState(f"job {job.id!r} is {job.state}; only pending jobs can be edited", "see queuectl list")
+            changes.policy_of(job.id, job.policy)
         _report(session, list(jobs), changes, dry_run=True)
         return
     done = repository.edit(ids, changes, now=moment, by=session.by)
@@ -105,71 +96,34 @@ def command(
     _report(session, done, changes)
 
 
-def _changes(options: dict[str, Any], pairs: Sequence[str], at: int | None, moment: int) -> dict[str, Any]:
-    """Return the new values by field, each checked as in a specification."""
+def _given(options: dict[str, Any], at: int | None, moment: int) -> Changes:
+    """Return the changes that the options ask for, each checked as in a specification."""
     if at is not None and options["delay"] is not None:
         raise InvalidInput("both --at and --delay are given", "keep one of them")
     variables = dict(map(variable, options.pop("env")))
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None and value != ()}
-    changes: dict[str, Any] = {} if at is None else {"run_at": at}
-    for name, value in given.items():
-        is_none = value == "none" and name in {"timeout", "backoff_base", "unique_key"}
-        _put(changes, name, None if is_none else value, moment)
-    if variables:
-        _put(changes, "env", variables, moment)
-        changes["env+"] = changes.pop("env")
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise InvalidInput(f"--set: {quoted(pair)} has no '='", "write --set FIELD=VALUE")
-        _put(changes, name, _decoded(text, _accepts(name)), moment)
-    return changes
+    given = {name: value for name, value in options.items() if value is not None and value != ()}
+    absent = [name for name, value in given.items() if value == "none" and name in _MAY_GO]
+    asked = {name: value for name, value in given.items() if name not in absent}
+    spec = build_spec({"command": "-", "env": variables, **asked}, now=moment)
+    fields = {"run_at" if name == "delay" else name for name in asked}
+    values = {name: getattr(spec, name) for name in spec._fields if name in fields}
+    values |= {name: ABSENT[name] for name in absent}
+    if at is not None:
+        values["run_at"] = at
+    return placed(Changes(values, variables))
 
 
-def _put(changes: dict[str, Any], name: str, value: object, moment: int) -> None:
-    """Check one new value as that of a specification, and take it in."""
-    if name == "id":
-        raise InvalidInput("a job keeps its id", "enqueue another one, and cancel this")
-    key = "run_at" if name == "delay" else name
-    if key in changes or (key == "env" and "env+" in changes):
-        raise InvalidInput(f"{key} is given twice", "keep one of them")
-    if value is None:
-        if name not in FIELDS:
-            build_spec({"command": "-", name: ""}, now=moment)  # says what it may be meant for
-        if key not in _CLEARED:
-            raise InvalidInput(f"{name}: a job cannot be without it", "give it another value")
-        changes[key] = _CLEARED[key]
-        return
-    spec = build_spec({"command": "-", name: value}, now=moment)
-    found = getattr(spec.policy if key in Policy._fields and key not in JobSpec._fields else spec, key)
-    changes[key] = os.path.join(here(), found) if key == "cwd" else found
+def _merged(options: Changes, pairs: Changes) -> Changes:
+    """Return the changes of both, none of which may stand in the way of another."""
+    twice = [name for name in options.names if name in pairs.names]
+    if options.env and "env" in pairs.fields:
+        twice.append("env")
+    if twice:
+        raise InvalidInput(f"{twice[0]} is given twice", "keep one of them")
+    return Changes({**options.fields, **pairs.fields}, {**options.env, **pairs.env}, pairs.policy)
 
 
-def _accepts(name: str) -> Callable[[object], bool]:
-    """Return what tells whether a value would do for a field."""
-
-    def accepts(value: object) -> bool:
-        try:
-            FIELDS[name](value)
-        except (InvalidInput, KeyError):
-            return False
-        return True
-
-    return accepts
-
-
-def _decoded(text: str, accepts: Callable[[object], bool]) -> object:
-    """Return what `--set` gives: JSON if it is some and does for the field, else the text itself."""
-    from json import loads
-
-    try:
-        value: object = loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return text if value is not None and not accepts(value) and accepts(text) else value
-
-
-def _report(session: Session, ids: Sequence[str], changes: dict[str, Any], *, dry_run: bool = False) -> None:
+def _report(session: Session, ids: Sequence[str], changes: Changes, *, dry_run: bool = False) -> None:
     """Say which jobs it was, and on a terminal what was changed of them."""
     if session.json:
         how = "would_edit" if dry_run else "edited"
@@ -177,7 +131,7 @@ def _report(session: Session, ids: Sequence[str], changes: dict[str, Any], *, dr
     elif output.is_terminal() and not session.quiet:
         from queuectl.cli.sentences import named
 
-        fields = ", ".join(name.rstrip("+") for name in changes)
+        fields = ", ".join(map(output.safe, changes.names))
         output.write(f"{'Would edit' if dry_run else 'Edited'} {named(ids)}: {fields}.\n")
     else:
         for job_id in ids:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from queuectl.cli.options import States, flat, job_ids, queue_option, search_option, shared, tag_option
-from queuectl.cli.retrying import put_back
+from queuectl.cli.retrying import Order, is_agreed, put_back, would_put_back
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput
 from queuectl.model import FINAL
@@ -59,4 +59,8 @@ def command(  # noqa: PLR0917 - Click passes them by name
     if ids and (states or queues or tags or search):
         raise InvalidInput("filters go with --all, not with ids", "leave out the one or the other")
     which = Filter(ids=ids, states=flat(states) or tuple(sorted(FINAL)), queues=queues, tags=tags, search=search)
-    put_back(session, which, dry_run=dry_run, yes=yes)
+    order = Order(which)
+    if dry_run:
+        would_put_back(session, order)
+    elif is_agreed(session, order, yes=yes):
+        put_back(session, order)

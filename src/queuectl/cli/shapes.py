@@ -2,7 +2,7 @@
 
 A schema of what is read allows more than it names, as fields are only ever added. That of a specification allows
 nothing else, and whatever it refuses `enqueue` refuses too; a few rules that a schema cannot say stand in
-`queuectl.fields` alone.
+`queuectl.fields` and `queuectl.policy` alone.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from queuectl import errors
 from queuectl.duration import MAX_DURATION
-from queuectl.fields import FIELDS, MAX_BACKOFF_BASE, MAX_LABEL, MAX_NAME, MAX_RETRIES
+from queuectl.fields import MAX_BACKOFF_BASE, MAX_LABEL, MAX_NAME, MAX_RETRIES
 from queuectl.model import JobState
+from queuectl.policy import MAX_EXIT_CODE
+from queuectl.spec import every_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,17 +36,23 @@ _NAME: Shape = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "patter
 _SECONDS: Shape = {
     "anyOf": [{"type": "number", "minimum": 0, "maximum": MAX_DURATION}, {"type": "string", "pattern": _DURATION}]
 }
-_ENDINGS: Shape = {
-    "type": "array",
-    "items": {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 255}, {"type": "string", "minLength": 1}]},
+_LONGER_THAN_0: Shape = {
+    "anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": MAX_DURATION}, _SECONDS["anyOf"][1]]
 }
+_CODE: Shape = {"type": "integer", "minimum": 0, "maximum": MAX_EXIT_CODE}
+_ENDING: Shape = {"anyOf": [_CODE, {"type": "string", "pattern": r"^\s*[^\s0-9+-]\S*\s*$"}]}
+
+
+def _some(item: Shape) -> Shape:
+    """Return the shape of a list; one item stands for a list of one."""
+    return {"anyOf": [item, {"type": "array", "items": item}]}
 
 
 def _field(help_: str, shape: Shape, *examples: object, **more: object) -> Shape:
     return {"description": help_, **shape, "examples": list(examples), **more}
 
 
-#: By field of a specification: what it means, what it takes, and examples. A test holds it against `FIELDS`.
+#: By field of a specification: what it means, what it takes, and examples. A test holds it against `every_field`.
 SPEC: dict[str, Shape] = {
     "command": _field(
         "One line or more for /bin/sh -c.", _TEXT | {"pattern": r"\S"}, "echo hello", "cd /srv && make\nmake install"
@@ -71,7 +79,7 @@ SPEC: dict[str, Shape] = {
     "delay": _field("Not before this has passed: seconds, or a duration.", _SECONDS, 90, "10m", "2h30m"),
     "timeout": _field(
         "How long an attempt may run: seconds, or a duration. Left out: the setting.",
-        {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": MAX_DURATION}, _SECONDS["anyOf"][1]]}, 30, "5m",
+        _LONGER_THAN_0, 30, "5m",
     ),
     "queue": _field(
         "The queue's name.",
@@ -94,20 +102,19 @@ SPEC: dict[str, Shape] = {
     ),
     "unique_key": _field("No other pending or processing job may have it.", _NAME, "import/customers"),
     "success_codes": _field(
-        "Exit codes that count as success instead of 0.",
-        {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}}, [0, 3],
+        "Exit codes that count as success instead of 0.", _some(_CODE), [0, 3], 3
     ),
     "retry_on": _field(
         "The only endings after which it is tried again: exit codes, names of signals, timeout, lost.",
-        _ENDINGS, ["75", "SIGKILL"], ["timeout", "lost"],
+        _some(_ENDING), [75, "SIGKILL"], ["timeout", "lost"],
     ),
-    "give_up_on": _field("Endings after which it is dead at once, as in retry_on.", _ENDINGS, ["2"]),
+    "give_up_on": _field("Endings after which it is dead at once, as in retry_on.", _some(_ENDING), [2], "timeout"),
     "backoff_max": _field("The longest wait before a retry. Left out: the setting.", _SECONDS, "1h", 60),
     "backoff_jitter": _field(
         "The share of a wait that chance may take away. Left out: the setting.",
         {"type": "number", "minimum": 0, "maximum": 1}, 0.2, 0,
     ),
-    "retry_for": _field("No retry starts later than this after the first attempt.", _SECONDS, "6h", 600),
+    "retry_for": _field("No retry starts later than this after the first attempt.", _LONGER_THAN_0, "6h", 600),
     "depends_on": _field("Reserved: jobs cannot wait for other jobs yet.", {"not": {}}),
 }  # fmt: skip
 
@@ -118,7 +125,7 @@ def job() -> Shape:
         "$schema": _DIALECT,
         "title": "queuectl job specification",
         "type": "object",
-        "properties": {name: SPEC.get(name, {}) for name in FIELDS},
+        "properties": {name: SPEC[name] for name in every_field()},
         "required": ["command"],
         "additionalProperties": False,
         "not": {"required": ["run_at", "delay"]},
@@ -144,6 +151,10 @@ SHOWN: dict[str, Shape] = {
     "worker": _or_null("string"), "cwd": _or_null("string"),
     "env": {"description": "Its names; with show --env an object with the values.", "type": ["array", "object"]},
     "tags": _STRINGS, "timeout": _or_null("number"), "unique_key": _or_null("string"), "depends_on": _STRINGS,
+    "success_codes": {"type": "array", "items": _CODE}, "retry_on": {"type": "array", "items": _ENDING},
+    "give_up_on": {"type": "array", "items": _ENDING}, "backoff_max": _or_null("number"),
+    "backoff_jitter": _or_null("number"), "retry_for": _or_null("number"), "retry_until": _AT_OR_NULL,
+    "signature": _or_null("string"),
 }  # fmt: skip
 
 _STEP: dict[str, Shape] = {

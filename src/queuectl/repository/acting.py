@@ -1,15 +1,17 @@
 """What every storage engine promises about people's orders and who gave them: a part of `queuectl.repository.base`.
 
-Whatever a person changes is noted with who it was, in the transaction that did it. Nothing of a
-job's environment ever stands in a note.
+Whatever a person changes is noted with who it was, in the transaction that did it. No value of
+a job's environment ever stands in a note.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from queuectl.changes import Changes
 
 #: Stands for all queues, those included that come later.
 ALL = ""
@@ -38,17 +40,17 @@ class Action(NamedTuple):
 class Acting(Protocol):
     """What people do to a queue, and who did it."""
 
-    def edit(self, ids: Sequence[str], changes: Mapping[str, Any], *, now: int, by: str) -> Sequence[str]:
+    def edit(self, ids: Sequence[str], changes: Changes, *, now: int, by: str) -> Sequence[str]:
         """Change what was asked for of jobs that are pending, all or none; return their ids.
 
-        `ids` are exact ones or unique prefixes. `changes` are new values by the names of `JobSpec`'s and `Policy`'s
-        fields (`id` and `policy` are none of them), valid as those of a specification; `run_at` None means now.
-        `env+` adds to the variables that are there. A job that waits for a retry keeps its attempts.
+        `ids` are exact ones or unique prefixes; `run_at` None means now. A job that waits for a retry keeps its
+        attempts, and its last moment for one moves along with `retry_for`.
 
         Raises:
             JobNotFound: one of them is not there.
             WrongState: one of them is not pending, or has had as many attempts as `max_retries` would allow.
-            UniqueKeyTaken: another pending or processing job has the new unique key. Each time nothing is changed.
+            UniqueKeyTaken: another pending or processing job has the new unique key.
+            InvalidInput: the policy of one of them would contradict itself. Each time nothing is changed.
         """
 
     def pause(self, queues: Sequence[str], *, now: int, by: str) -> Sequence[str]:

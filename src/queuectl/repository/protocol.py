@@ -105,6 +105,7 @@ class JobRepository(Acting, Dying, Explaining, Keeping, Pruning, Recounting, Tel
             JobNotFound: one of `which.ids` is not there.
             WrongState: one of `which.ids` is in another state. Nothing is changed.
             UniqueKeyTaken: a pending or processing job has the unique key of one of them. Likewise.
+            InvalidInput: with the changes the policy of one of them would contradict itself. Likewise.
         """
 
     def cancel(self, which: Filter, *, now: int, grace: float, by: str = "") -> Cancelled:

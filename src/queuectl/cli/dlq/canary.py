@@ -10,17 +10,18 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl.cli import output
-from queuectl.cli.dlq.retry import as_object, carry_out, how_many, tell
 from queuectl.cli.removal import Stops
+from queuectl.cli.retrying import as_object, carry_out, how_many, named_jobs, tell
 from queuectl.cli.session import now
-from queuectl.errors import OperationFailed, WrongState
+from queuectl.errors import OperationFailed
 from queuectl.model import FINAL, JobState
+from queuectl.repository.acting import ALL
 from queuectl.repository.base import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queuectl.cli.dlq.retry import Order
+    from queuectl.cli.retrying import Order
     from queuectl.cli.session import Session
     from queuectl.model import Job
 
@@ -41,7 +42,7 @@ class Fate(NamedTuple):
 def retry_with_canary(session: Session, order: Order) -> int:
     """Retry a few, wait for them, and retry the rest if all have succeeded; return the exit code."""
     began = now()
-    jobs, rest = _parted(session, order.which, order.canaries, began)
+    jobs, rest = _parted(session, order, began)
     order = order._replace(canaries=0)  # from here on each part goes its own way
     if not jobs:
         if session.json:
@@ -72,25 +73,21 @@ def retry_with_canary(session: Session, order: Order) -> int:
     return 0
 
 
-def _parted(session: Session, which: Filter, number: int, began: int) -> tuple[Sequence[Job], Filter]:
+def _parted(session: Session, order: Order, began: int) -> tuple[Sequence[Job], Filter]:
     """Return the first jobs, and what chooses the rest: only jobs that are dead by now, none that dies meanwhile."""
-    repository = session.repository
+    which, number = order.which, order.canaries
     if which.ids:
-        jobs = list({job.id: job for job in map(repository.get, which.ids)}.values())
-        for job in jobs:
-            if job.state is not JobState.DEAD:
-                hint = "see queuectl dlq list"
-                raise WrongState(f"job {job.id!r} is {job.state}; only dead jobs can be retried", hint)
+        jobs = named_jobs(session, order)
         return jobs[:number], Filter(ids=tuple(job.id for job in jobs[number:]))
-    first = list(islice(repository.list(which).jobs, number))
+    first = list(islice(session.repository.list(which).jobs, number))
     return first, which._replace(finished_before=began + 1)
 
 
 def _demand_workers(session: Session, order: Order, jobs: Sequence[Job]) -> None:
-    """See that somebody is there to run each of the canaries.
+    """See that each of the canaries can run: somebody is there, and its queue is not paused.
 
     Raises:
-        OperationFailed: nobody is, and they would be waited for in vain. Nothing is changed.
+        OperationFailed: it cannot, and would be waited for in vain. Nothing is changed.
     """
     from queuectl.cli.status import live_workers
 
@@ -100,9 +97,21 @@ def _demand_workers(session: Session, order: Order, jobs: Sequence[Job]) -> None
         raise OperationFailed("no worker is running, so no canary would ever end", hint)
     for job in jobs:
         queue = order.changes.fields.get("queue", job.queue)
+        pause = _pause_of(session, queue)
+        if pause:
+            raise OperationFailed(f"{pause[0]}, so its canary would never start", pause[1])
         if not any(not queues or queue in queues for queues in served):
             hint = f"start one with: {session.call(f'worker start --queue {queue}')}"
             raise OperationFailed(f"no worker serves queue {queue!r}, so its canary would never end", hint)
+
+
+def _pause_of(session: Session, queue: str) -> tuple[str, str] | None:
+    """Return what is paused, and how it goes on, if nothing is claimed from this queue."""
+    paused = {one.queue for one in session.repository.paused()}
+    if not paused & {ALL, queue}:
+        return None
+    which, word = ("all queues are", "resume --all") if ALL in paused else (f"queue {queue!r} is", f"resume {queue}")
+    return f"{which} paused", f"let it go on with: {session.call(word)}"
 
 
 def _watch(session: Session, jobs: Sequence[Job], stops: Stops) -> list[Fate]:
@@ -123,15 +132,20 @@ def _watch(session: Session, jobs: Sequence[Job], stops: Stops) -> list[Fate]:
                 session.say(_sentence(fates[job_id]))
         looks += 1
         if not is_told and waiting and looks % _ROUND == 0:
-            is_told = _tell_missing_worker(session)
+            is_told = _tell_hindrance(session, [found[job_id] for job_id in waiting if job_id in found])
         if waiting:
             time.sleep(_LOOK)
     return list(fates.values())
 
 
-def _tell_missing_worker(session: Session) -> bool:
+def _tell_hindrance(session: Session, waiting: Sequence[Job]) -> bool:
+    """Say what keeps the canaries from starting that came between, a pause or the lack of a worker; was there any?"""
     from queuectl.cli.status import live_workers
 
+    for job in waiting:
+        if job.state is JobState.PENDING and (pause := _pause_of(session, job.queue)):
+            session.hint(f"{pause[0]}; {pause[1]}")
+            return True
     workers = len(live_workers(session.repository))
     session.hint_at_missing_worker(workers)
     return not workers

@@ -61,7 +61,7 @@ class Acting(Connection):
     ) -> Sequence[str]:
         """Make ended jobs pending again; see `JobRepository.retry`."""
         states = tuple(state for state in which.states or (JobState.DEAD,) if state in FINAL)
-        first = max(now, changes.fields.get("run_at", now))
+        first = max(now, changes.fields.get("run_at") or now)
         lasting = changes._replace(fields={name: value for name, value in changes.fields.items() if name != "run_at"})
         with self._writing() as db:
             rows = _retriable(db, which.ids, states) if which.ids else _chosen(db, which._replace(states=states))

@@ -65,10 +65,18 @@ _SKIP = """
             SELECT unique_key FROM main.jobs WHERE unique_key IS NOT NULL AND state IN ('pending', 'processing'))
 """
 
+#: A dead job that does not say what it died of is put to the others with its error.
+_MOVED = ", ".join(
+    {
+        "seq": "seq + :jobs",
+        "signature": "iif(state = 'dead', coalesce(signature, error, ''), signature)",
+    }.get(column, column)
+    for column in JOB
+)
 _LEASE = "worker_id, lease_token, lease_expires_at, record"
 _MOVE_JOBS = f"""
     INSERT INTO main.jobs ({_JOB}, {_LEASE})
-    SELECT {_JOB.replace("seq", "seq + :jobs", 1)},
+    SELECT {_MOVED},
         iif(state = 'processing', :worker, NULL), iif(state = 'processing', lower(hex(randomblob(16))), NULL),
         iif(state = 'processing', :now, NULL), iif(state = 'processing', :presence, NULL)
     FROM temp.staged ORDER BY seq
