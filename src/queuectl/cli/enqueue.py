@@ -20,7 +20,7 @@ from queuectl.spec import build_spec, parse_word
 from queuectl.worker.wakeup import wake
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from queuectl.cli.waiting import Wish
 
@@ -115,11 +115,7 @@ def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int
     moment = now()
     source = _source(options, words, moment)
     given = _given(options, at, moment)
-    specs = sources.placed(_jobs(words, source, given, moment), sources.here())
-    if source and output.is_watched() and not session.quiet:
-        from queuectl.cli.progress import watched
-
-        specs = watched(specs, "Enqueueing", number=source.number)
+    specs = _watched(session, source, sources.placed(_jobs(words, source, given, moment), sources.here()))
     # Closed, what reads and what draws set right what they began, even if Ctrl-C comes between two jobs.
     with closing(specs), Acceptance() as acceptance:
         jobs = session.repository.enqueue(acceptance.after(specs), now=moment, if_exists=IfExists(if_exists))
@@ -143,6 +139,15 @@ def _wish(options: dict[str, Any]) -> Wish | None:
     from queuectl.cli.waiting import Wish
 
     return Wish(seconds=patience, own=own)
+
+
+def _watched(session: Session, source: sources.Source | None, specs: Generator[JobSpec]) -> Generator[JobSpec]:
+    """Show a person how far it has come, if there is one and it takes a while."""
+    if source is None or session.quiet or not output.is_watched():
+        return specs
+    from queuectl.cli.progress import watched
+
+    return watched(specs, "Enqueueing", number=source.number)
 
 
 # -- what is to be stored ---------------------------------------------------------------------
