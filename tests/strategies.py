@@ -108,7 +108,9 @@ job_specs = st.builds(
     timeout=st.none() | st.floats(0.001, 1e6),
     queue=queues,
     env=environments,
+    cwd=st.none() | _plain.filter(bool),
     tags=st.lists(tags, max_size=3, unique=True).map(tuple),
+    unique_key=st.none() | job_ids,
     policy=policies_of_jobs,
 )
 

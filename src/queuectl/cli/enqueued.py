@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from queuectl.cli import output
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from queuectl.model import Job
     from queuectl.repository.base import Enqueued
 
+#: Ids that are written at a time: a write for each takes twice as long in all.
+_BLOCK = 1000
 _VERBS = {"created": "Enqueued", "skipped": "Skipped", "replaced": "Replaced"}
 
 
@@ -38,8 +41,9 @@ def _show(session: Session, jobs: Sequence[Enqueued]) -> None:
         for sentence in _sentences(jobs):
             output.write(f"{sentence}\n")
     else:
-        for job in jobs:
-            output.write(output.safe(job.id) + "\n")
+        ids = (output.safe(job.id) for job in jobs)
+        while block := list(islice(ids, _BLOCK)):
+            output.write("\n".join(block) + "\n")
 
 
 def _sentences(jobs: Sequence[Enqueued]) -> Iterator[str]:
