@@ -70,7 +70,9 @@ def _modules(shop: Shop, *args: str) -> set[str]:
     return {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
 
 
-@pytest.mark.parametrize("args", [("--version",), ("enqueue", "true"), ("list",), ("status",), ("dlq", "list")])
+@pytest.mark.parametrize(
+    "args", [("--version",), ("enqueue", "true"), ("list",), ("status",), ("stats",), ("dlq", "list")]
+)
 def test_no_costly_module_is_imported_for_a_pipe(shop: Shop, args: tuple[str, ...]) -> None:
     shop.queuectl("status")
     loaded = _modules(shop, *args)
