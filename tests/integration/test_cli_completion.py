@@ -161,9 +161,9 @@ def test_the_shell_gets_an_answer_and_never_an_error(
         assert end.value.code == 0
         return capsys.readouterr().out
 
-    assert answer("queuectl sta") == "plain,status\n"
+    assert answer("queuectl statu") == "plain,status\n"
     monkeypatch.setattr("queuectl.cli.app.Root.shell_complete", lambda *_: 1 / 0)
-    assert answer("queuectl sta") == ""
+    assert answer("queuectl statu") == ""
     assert capsys.readouterr().err == ""
 
 
