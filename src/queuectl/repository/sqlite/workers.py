@@ -124,7 +124,7 @@ class Workers(Connection):
 
 
 def registered(db: sqlite3.Connection) -> list[base.Worker]:
-    """Return all workers with the jobs that they hold, within a transaction."""
+    """Return all registered workers, oldest first."""
     rows = db.execute(
         f"SELECT id, {_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks, lease_seconds, stopping"
         " FROM workers ORDER BY id"
