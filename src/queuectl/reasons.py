@@ -110,11 +110,13 @@ def _not_due(case: _Case) -> Reason:
 
 
 def _paused(case: _Case) -> Iterator[Reason]:
+    # While all are paused no single one can be resumed.
+    lifted = quote(case.job.queue) if all(pause.queue for pause in case.found.pauses) else "--all"
     for queue, since, by in case.found.pauses:
         what = f"queue {queue!r} is" if queue else "all queues are"
         who = f" by {by}" if by else ""
         message = f"{what} paused{who}, for {_span(case.now - since)} now"
-        yield Reason("queue_paused" if queue else "all_paused", message, f"resume {quote(queue) if queue else '--all'}")
+        yield Reason("queue_paused" if queue else "all_paused", message, f"resume {lifted}")
 
 
 def _serves(worker: Worker, queue: str) -> bool:

@@ -116,7 +116,9 @@ def test_a_pause_says_by_whom_since_when_and_how_to_lift_it() -> None:
     pauses = (Pause("", NOW - HOUR, ""), Pause("a b", NOW - 90 * SECOND, "me@here"))
     everything, one = say(found(job(queue="a b"), worker(), pauses=pauses))
     assert everything == Reason("all_paused", "all queues are paused, for 1h 00m now", "resume --all")
-    assert one == Reason("queue_paused", "queue 'a b' is paused by me@here, for 1m 30s now", "resume 'a b'")
+    assert one == Reason("queue_paused", "queue 'a b' is paused by me@here, for 1m 30s now", "resume --all")
+    (one,) = say(found(job(queue="a b"), worker(), pauses=pauses[1:]))
+    assert one.command == "resume 'a b'"
 
 
 def test_busy_slots_name_what_runs_in_them_and_how_many_jobs_go_first() -> None:
