@@ -72,6 +72,10 @@ class _Case(NamedTuple):
         word = quote(self.job.id)
         return f"-- {word}" if word.startswith("-") else word
 
+    def is_silent(self, worker: Worker) -> bool:
+        """Say whether a worker that is there gives no sign of life: it was stopped, or hangs."""
+        return self.now - worker.heartbeat_at > worker.lease_seconds * 1000
+
     @property
     def queue(self) -> str:
         return quote(self.job.queue)
@@ -106,11 +110,13 @@ def _not_due(case: _Case) -> Reason:
 
 
 def _paused(case: _Case) -> Iterator[Reason]:
+    # While all are paused no single one can be resumed.
+    lifted = quote(case.job.queue) if all(pause.queue for pause in case.found.pauses) else "--all"
     for queue, since, by in case.found.pauses:
         what = f"queue {queue!r} is" if queue else "all queues are"
         who = f" by {by}" if by else ""
         message = f"{what} paused{who}, for {_span(case.now - since)} now"
-        yield Reason("queue_paused" if queue else "all_paused", message, f"resume {quote(queue) if queue else '--all'}")
+        yield Reason("queue_paused" if queue else "all_paused", message, f"resume {lifted}")
 
 
 def _serves(worker: Worker, queue: str) -> bool:
@@ -128,14 +134,25 @@ def _without_worker(case: _Case) -> Iterator[Reason]:
         queues = sorted({queue for worker in case.live for queue in worker.identity.queues})
         message = f"no live worker serves queue {case.job.queue!r}: they serve {_names(queues)}"
         yield Reason("queue_not_served", message, start)
-    elif all(worker.stopping for worker in serving):
+    elif all(map(case.is_silent, serving)):
+        have = "has" if len(serving) == 1 else "have"
+        yield Reason(
+            "workers_silent", f"{_workers(serving)} {have} given no sign of life for longer than the lease", start
+        )
+    elif not _claiming(case):
         message = f"{_workers(serving)} {'is' if len(serving) == 1 else 'are'} stopping and will claim nothing more"
         yield Reason("workers_stopping", message, start)
 
 
+def _claiming(case: _Case) -> list[Worker]:
+    """Return the workers that could claim the job."""
+    serving = (worker for worker in case.live if _serves(worker, case.job.queue))
+    return [worker for worker in serving if not (worker.stopping or case.is_silent(worker))]
+
+
 def _in_line(case: _Case) -> Iterator[Reason]:
     """Say what a job that could start waits for."""
-    serving = [worker for worker in case.live if _serves(worker, case.job.queue) and not worker.stopping]
+    serving = _claiming(case)
     slots = sum(worker.identity.slots for worker in serving)
     free = sum(max(0, worker.identity.slots - len(worker.jobs)) for worker in serving)
     ahead = sum(number for queue, number in case.found.ahead.items() if any(_serves(one, queue) for one in serving))
@@ -167,6 +184,11 @@ def _processing(case: _Case) -> Iterator[Reason]:
     else:
         who = f"worker {holder.identity.name!r} (pid {holder.identity.pid} on {holder.identity.host})"
         yield Reason("running", f"{who} runs {attempt} {since}", f"logs -f {case.word}")
+        if case.is_silent(holder):
+            silence = f"that worker has given no sign of life for {_span(case.now - holder.heartbeat_at)}"
+            others = any(not case.is_silent(worker) for worker in case.live)
+            command = None if others else "worker start"
+            yield Reason("worker_silent", f"{silence}: another one takes the job over", command)
     if case.found.cancel_grace is not None:
         grace = f"its process group gets TERM, and KILL {format_duration(case.found.cancel_grace)} later"
         yield Reason("cancel_asked", f"somebody asked for it to be cancelled: {grace}", f"cancel --grace 0 {case.word}")

@@ -172,7 +172,7 @@ def test_the_shell_gets_an_answer_and_never_an_error(
 
     assert answer("queuectl statu") == "plain,status\n"
     monkeypatch.setattr("queuectl.cli.app.Root.shell_complete", lambda *_: 1 / 0)
-    assert answer("queuectl sta") == ""
+    assert answer("queuectl statu") == ""
     assert capsys.readouterr().err == ""
 
 

@@ -77,6 +77,16 @@ def test_workers_that_stop_claim_nothing_more() -> None:
     )
 
 
+def test_workers_that_hang_claim_nothing() -> None:
+    hung = worker(1)._replace(heartbeat_at=NOW - 61 * SECOND)
+    (reason,) = say(found(job(), hung, worker(2, queues=("other",))))
+    assert reason == Reason(
+        "workers_silent", "worker 'w1' has given no sign of life for longer than the lease", "worker start"
+    )
+    assert codes(say(found(job(), hung, worker(2, stopping="now")))) == ["workers_stopping"]
+    assert codes(say(found(job(), hung, worker(2)))) == ["ready"]
+
+
 def test_a_job_for_later_says_when_it_is_due_and_what_else_will_stand_in_its_way() -> None:
     due, missing = say(found(job(next_run_at=NOW + HOUR)))
     assert due == Reason(
@@ -106,7 +116,9 @@ def test_a_pause_says_by_whom_since_when_and_how_to_lift_it() -> None:
     pauses = (Pause("", NOW - HOUR, ""), Pause("a b", NOW - 90 * SECOND, "me@here"))
     everything, one = say(found(job(queue="a b"), worker(), pauses=pauses))
     assert everything == Reason("all_paused", "all queues are paused, for 1h 00m now", "resume --all")
-    assert one == Reason("queue_paused", "queue 'a b' is paused by me@here, for 1m 30s now", "resume 'a b'")
+    assert one == Reason("queue_paused", "queue 'a b' is paused by me@here, for 1m 30s now", "resume --all")
+    (one,) = say(found(job(queue="a b"), worker(), pauses=pauses[1:]))
+    assert one.command == "resume 'a b'"
 
 
 def test_busy_slots_name_what_runs_in_them_and_how_many_jobs_go_first() -> None:
@@ -176,6 +188,14 @@ def test_a_job_whose_worker_is_gone_waits_for_the_next_one() -> None:
     assert "its worker 'w1' is gone" in alone.message
     (helped, *_) = say(found(one, worker(1, "a"), worker(2), holder=1), live=(2,))
     assert (helped.code, helped.command) == ("worker_gone", None)
+
+
+def test_a_job_whose_worker_hangs_is_taken_over_by_another_one() -> None:
+    one, hung = job(JobState.PROCESSING, attempts=1), worker(1, "a")._replace(heartbeat_at=NOW - 90 * SECOND)
+    reason = say(found(one, hung, holder=1))[1]
+    assert (reason.code, reason.command) == ("worker_silent", "worker start")
+    assert reason.message == "that worker has given no sign of life for 1m 30s: another one takes the job over"
+    assert say(found(one, hung, worker(2), holder=1))[1].command is None
 
 
 def test_a_wanted_cancellation_says_what_is_being_done() -> None:

@@ -58,12 +58,10 @@ class SortKey(click.ParamType[Order]):
         return Order(bare, descending=key != bare)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Offer the keys, with `-` before them if one was typed."""
+        """Offer the keys; what begins with `-` a shell takes for an option."""
         from click.shell_completion import CompletionItem
 
-        bare = incomplete.removeprefix("-")
-        way = incomplete.removesuffix(bare)
-        return [CompletionItem(way + key) for key in KEYS if key.startswith(bare)]
+        return [CompletionItem(key) for key in KEYS if key.startswith(incomplete)]
 
 
 @click.command("list", cls=Command)
