@@ -10,7 +10,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from queuectl.repository.glancing import Glancing
 from queuectl.repository.pruning import Pruning
+from queuectl.repository.watching import Watching
 from queuectl.repository.working import Working
 
 if TYPE_CHECKING:
@@ -145,7 +147,7 @@ class Worker(NamedTuple):
     jobs: tuple[str, ...]  #: ids of the jobs it holds
 
 
-class JobRepository(Pruning, Working, Protocol):
+class JobRepository(Glancing, Pruning, Watching, Working, Protocol):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password
