@@ -24,6 +24,7 @@ TABLE = {
     "enqueue": ("Jobs", "Put a job into the queue, or many.", "queuectl.cli.enqueue:command"),
     "list": ("Jobs", "List jobs.  [also: ls]", "queuectl.cli.list:command"),
     "status": ("Jobs", "Count the jobs by state, and show the workers.", "queuectl.cli.status:command"),
+    "top": ("Jobs", "Watch what goes on, and act on it by keys.", "queuectl.cli.top.command:command"),
     "show": ("Jobs", "Show one job in full.", "queuectl.cli.show:command"),
     "logs": ("Jobs", "Show what a job printed.", "queuectl.cli.logs:command"),
     "cancel": ("Jobs", "Stop jobs, running or not.", "queuectl.cli.cancel:command"),

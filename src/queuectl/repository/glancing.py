@@ -48,7 +48,7 @@ class Pulse(NamedTuple):
     """The runs that ended after some transition."""
 
     last: int  #: the newest transition: where to go on
-    since: int | None  #: when the first transition that was looked at happened; None: there was none
+    since: int | None  #: there were too many: only what happened from then on was counted
     beats: Sequence[Beat]  #: the spans in which any ended, oldest first
 
 

@@ -25,12 +25,13 @@ _DUE = """
         WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ? ORDER BY next_run_at LIMIT ?
     ) GROUP BY 1, 2
 """
+_JOB = ", ".join(f"j.{name.strip()}" for name in COLUMNS.split(","))
 #: From the newest transition on; ends as soon as there are enough. Who died has failed in the same transaction.
 _ENDS = f"""
     SELECT h.id, CASE WHEN h.state = 'failed' AND EXISTS (
             SELECT 1 FROM history AS d WHERE d.job = h.job AND d.run = h.run AND d.state = 'dead'
         ) THEN 'dead' ELSE h.state END,
-        h.at, h.attempt, h.at - h.since, h.reason, h.exit_code, {", ".join(f"j.{name.strip()}" for name in COLUMNS.split(","))}
+        h.at, h.attempt, h.at - h.since, h.reason, h.exit_code, {_JOB}
     FROM history AS h CROSS JOIN jobs AS j ON j.seq = h.job
     WHERE h.id > ? AND h.state IN ('completed', 'failed', 'cancelled') ORDER BY h.id DESC LIMIT ?
 """
@@ -72,11 +73,12 @@ class Glancing(Connection):
         """Count the runs that ended; see `JobRepository.pulse`."""
         with self._reading() as db:
             last = _last(db)
-            first = max(after, last - LOOK)
-            since = db.execute("SELECT at FROM history WHERE id > ? ORDER BY id LIMIT 1", (first,)).fetchone()
+            first, since = max(after, last - LOOK), None
+            if first > after:
+                (since,) = db.execute("SELECT min(at) FROM history WHERE id = ?", (first + 1,)).fetchone()
             rows = db.execute(_BEATS, {"span": span, "after": first}).fetchall()
         beats = [Beat(at * span, int(completed), int(failed)) for at, completed, failed in rows]
-        return Pulse(last, since[0] if since else None, beats)
+        return Pulse(last, since, beats)
 
 
 def _last(db: sqlite3.Connection) -> int:

@@ -1,0 +1,108 @@
+"""Reading what the live screen shows: from the store, from the logs, and no oftener than it is worth."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from queuectl.cli.session import now
+from queuectl.cli.status import live_workers
+from queuectl.cli.top.facts import NOTHING, SPAN, Beats, Details, Facts, Wanted, readable
+from queuectl.cli.top.pausing import paused
+from queuectl.errors import JobNotFound
+from queuectl.model import JobState
+from queuectl.repository.base import Filter
+from queuectl.worker.logs import Log, log_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from queuectl.model import Job
+    from queuectl.repository.base import JobRepository
+
+#: Rows of each kind that are read: more than any screen shows, so that there is something to filter.
+LIMIT = 200
+#: Running jobs whose output is looked at.
+_WATCHED = 100
+#: Dead jobs of one group that are listed.
+_FALLEN = 50
+#: Bytes of a log's end that are read, and lines that are kept.
+_TAIL, _LINES = 65_536, 1_000
+#: What reading may cost: it pauses for so many times as long as it took, with and without news.
+_BUSY, _IDLE = 10, 100
+
+
+class Reader:
+    """Reads one store again and again."""
+
+    def __init__(self, repository: JobRepository) -> None:
+        self._repository = repository
+        self._beats = Beats()
+        self._version: int | None = None
+        self._second = 0
+        self._cost = self._read_at = 0.0
+        self._facts = NOTHING
+
+    def read(self, wanted: Wanted = Wanted(), *, anyway: bool = False) -> Facts:
+        """Return what is known now; look at the store only if it has changed, or at what moves by itself once a second.
+
+        Args:
+            wanted: what is to be read beyond what is always shown.
+            anyway: look at once, as after a key that changed something.
+        """
+        version, second, clock = self._repository.version(), now() // 1000, time.monotonic()
+        is_news = version != self._version
+        if not (is_news or anyway or second != self._second):
+            return self._facts
+        rest = self._cost * (_BUSY if is_news else _IDLE)
+        if not anyway and clock < self._read_at + rest:
+            return self._facts
+        # Asked before reading: what is committed meanwhile is news the next time.
+        self._version, self._second = version, second
+        self._facts = self._look(wanted)
+        self._read_at = time.monotonic()
+        self._cost = self._read_at - clock
+        return self._facts
+
+    def _look(self, wanted: Wanted) -> Facts:
+        repository, at = self._repository, now()
+        self._beats.add(repository.pulse(after=self._beats.last, span=SPAN))
+        running = list(repository.list(Filter(states=(JobState.PROCESSING,)), limit=LIMIT).jobs)
+        return Facts(
+            at=at,
+            counts=repository.counts(now=at),
+            workers=live_workers(repository),
+            running=running,
+            lines=self._lines(running),
+            queues=repository.queue_counts(now=at, limit=LIMIT),
+            paused=paused(repository) or {},
+            retrying=repository.upcoming_retries(limit=LIMIT),
+            dead=repository.deadliest(limit=LIMIT),
+            fallen=self._fallen(wanted.signature),
+            ended=repository.recent_ends(limit=LIMIT),
+            beats=self._beats.all(),
+            since=self._beats.since,
+            details=self._details(wanted.job_id) if wanted.job_id else None,
+        )
+
+    def _lines(self, jobs: Sequence[Job]) -> Mapping[int, str]:
+        return {job.seq: readable(self._log(job).last_line()) for job in jobs[:_WATCHED]}
+
+    def _fallen(self, signature: str | None) -> Sequence[Job]:
+        """Return the newest jobs that died of this, newest first."""
+        if signature is None:
+            return ()
+        which = Filter(states=(JobState.DEAD,), signature=signature)
+        return list(self._repository.list(which, limit=_FALLEN).jobs)[::-1]
+
+    def _details(self, job_id: str) -> Details | None:
+        try:
+            job = self._repository.get(job_id)
+        except JobNotFound:  # removed meanwhile
+            return None
+        text = self._log(job).end(_TAIL).decode("utf-8", "replace")
+        lines = text.removesuffix("\n").split("\n")[-_LINES:] if text else []
+        return Details(job, self._repository.history(job), tuple(map(readable, lines)))
+
+    def _log(self, job: Job) -> Log:
+        return Log(log_path(self._repository.directory, job.seq, job.runs))
