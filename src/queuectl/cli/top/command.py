@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from queuectl.cli import output
 from queuectl.cli.options import shared
-from queuectl.cli.session import Session
 from queuectl.cli.words import Command
 from queuectl.config import dumb_terminal
 from queuectl.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from queuectl.cli.session import Session
 
 
 @click.command("top", cls=Command)

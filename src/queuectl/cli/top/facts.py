@@ -37,6 +37,10 @@ class Wanted(NamedTuple):
     signature: str | None = None  #: the jobs that died of this
 
 
+#: Nothing beyond.
+ALWAYS = Wanted()
+
+
 class Facts(NamedTuple):
     """What was read, and when."""
 
@@ -104,7 +108,7 @@ def success(beats: Iterable[Beat], now: int) -> tuple[int, int]:
     return completed, completed + sum(beat.failed for beat in recent)
 
 
-#: Sequences that a command sends to the terminal it believes to have (ECMA-48, 5.4; OSC and its like end with BEL or ST).
+#: What a command sends to the terminal that it believes to have (ECMA-48, 5.4; OSC and its like end with BEL or ST).
 _SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-Z\\-~])")
 
 

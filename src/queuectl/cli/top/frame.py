@@ -17,6 +17,8 @@ from queuectl.cli.top.state import Page, State
 from queuectl.model import JobState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from queuectl.cli.cells import Parts
 
 #: Cells from which on numbers and curve share a line.
@@ -27,8 +29,18 @@ _TALL, _LOW = 10, 3
 _CURVE = 72
 #: Rows of a pane in a frame that is printed.
 STILL = 20
-#: The keys, the most important ones first; all stand in the help.
-_KEYS = ("q quit", "? help", "Enter details", "c cancel", "r retry", "Tab pane", "l log", "p pause", "/ filter")
+#: The keys, each with its rank: those with the highest go first where there is no room. All stand in the help.
+_KEYS = (
+    (2, "Enter", "details"),
+    (6, "l", "log"),
+    (3, "c", "cancel"),
+    (4, "r", "retry"),
+    (7, "p", "pause"),
+    (8, "/", "filter"),
+    (5, "Tab", "pane"),
+    (1, "?", "help"),
+    (0, "q", "quit"),
+)
 
 
 def frame(state: State, width: int, height: int) -> list[Text]:
@@ -36,10 +48,7 @@ def frame(state: State, width: int, height: int) -> list[Text]:
     top = header(state, width, height)
     bottom = [footer(state, width)] if height >= _LOW else []
     room = max(0, height - len(top) - len(bottom))
-    if state.page is Page.PANES:
-        body = panes(state, width, room)
-    else:
-        body = pages.page(state, width, room)
+    body = panes(state, width, room) if state.page is Page.PANES else pages.page(state, width, room)
     return [*top, *body, *bottom][:height]
 
 
@@ -134,17 +143,19 @@ def footer(state: State, width: int) -> Text:
     parts: list[tuple[str, str]] = []
     if state.filter:
         parts.append((f" /{state.filter}  ", "bold cyan"))
-    names = pages.KEYS if state.page is not Page.PANES else _KEYS
-    room, shown = width - width_of(parts) - 1, set()
-    for name in names:
-        if len(name) + 2 <= room:
-            shown.add(name)
-            room -= len(name) + 2
-    for name in reversed(names):
-        if name in shown:
-            key, _, word = name.partition(" ")
-            parts += [(f" {key}", "bold"), (f" {word}", "dim")]
+    parts += _keys(pages.KEYS if state.page is not Page.PANES else _KEYS, width - width_of(parts))
     return line(width, parts, (), glyphs)
+
+
+def _keys(keys: Sequence[tuple[int, str, str]], room: int) -> Parts:
+    """Return the keys that fit, in their order."""
+    shown = set()
+    for rank, key, word in sorted(keys):
+        size = len(key) + len(word) + 3
+        if size <= room:
+            room -= size
+            shown.add(rank)
+    return [part for rank, key, word in keys if rank in shown for part in ((f" {key} ", "bold"), (f"{word} ", "dim"))]
 
 
 def still(state: State, width: int) -> list[Text]:

@@ -62,19 +62,16 @@ def _first(data: bytes) -> tuple[str, int]:
 
 def _escape(data: bytes) -> tuple[str, int]:
     """Decode what begins with ESC: a sequence, or the Escape key and what was pressed behind it."""
-    if len(data) == 1:
-        return "", 0
-    if data[1:2] == b"O":
-        return (_FINALS.get(chr(data[2]), ""), 3) if len(data) > 2 else ("", 0)  # noqa: PLR2004 - ESC O final
-    if data[1:2] != b"[":
+    kind = data[1:2]
+    if kind not in {b"", b"O", b"["}:
         return ESCAPE, 1
-    for place in range(2, len(data)):
+    if kind == b"O" and data[2:3]:
+        return _FINALS.get(chr(data[2]), ""), 3
+    for place in range(2, len(data) if kind == b"[" else 0):
         byte = data[place]
         if 0x40 <= byte <= 0x7E:  # noqa: PLR2004 - final bytes
             return _sequence(data[2:place].decode("ascii"), chr(byte)), place + 1
-        if not 0x20 <= byte < 0x40:  # noqa: PLR2004 - not one of its bytes: it was cut off
-            return "", place
-        if place > _LONGEST:
+        if not 0x20 <= byte < 0x40 or place > _LONGEST:  # noqa: PLR2004 - none of its bytes: it was cut off
             return "", place
     return "", 0
 

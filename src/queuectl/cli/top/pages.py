@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from queuectl.cli.top.state import State
     from queuectl.model import Job, Transition
 
-#: The keys of a page, the most important ones first.
-KEYS = ("q quit", "Esc back", "c cancel", "r retry", "p pause", "l log")
-#: Lines of the output that stand among the details.
-_OUTPUT = 40
+#: The keys of a page, each with its rank.
+KEYS = ((1, "Esc", "back"), (5, "l", "log"), (2, "c", "cancel"), (3, "r", "retry"), (4, "p", "pause"), (0, "q", "quit"))
+#: Lines of the output that stand among the details at least.
+_OUTPUT = 8
 #: Cells of a label.
 _LABEL = 12
 
@@ -45,7 +45,7 @@ _HELP = (
 
 def page(state: State, width: int, height: int) -> list[Text]:
     """Return exactly `height` lines, each `width` cells at most."""
-    title, lines = _title(state), _lines(state, width)
+    title, lines = _title(state), _lines(state, width, height)
     room = max(0, height - 1)
     first = max(0, len(lines) - room - state.scroll) if state.page is Page.LOG else state.scroll
     shown = lines[first : first + room]
@@ -59,7 +59,7 @@ def page(state: State, width: int, height: int) -> list[Text]:
 
 def furthest(state: State, width: int, height: int) -> int:
     """Return how far a page of this height can be scrolled."""
-    return max(0, len(_lines(state, width)) - max(0, height - 1))
+    return max(0, len(_lines(state, width, height)) - max(0, height - 1))
 
 
 def _title(state: State) -> str:
@@ -68,7 +68,7 @@ def _title(state: State) -> str:
     return f"{'Output of' if state.page is Page.LOG else 'Job'} {state.job_id}"
 
 
-def _lines(state: State, width: int) -> list[Text]:
+def _lines(state: State, width: int, height: int) -> list[Text]:
     if state.page is Page.HELP:
         keys = [(key if not state.glyphs.ellipsis.isascii() else key.translate(_ARROWS), word) for key, word in _HELP]
         return [line(width, [(f"  {key:<16}", "bold cyan"), (word, "")], (), state.glyphs) for key, word in keys]
@@ -78,21 +78,23 @@ def _lines(state: State, width: int) -> list[Text]:
     if state.page is Page.LOG:
         output = details.output or ("(nothing yet)",)
         return [line(width, [(f" {text}", "" if details.output else "dim")], (), state.glyphs) for text in output]
-    return list(_details(state, details, width))
+    return list(_details(state, details, width, height))
 
 
 _ARROWS = str.maketrans({"↑": "Up", "↓": "Down", "←": "Left", "→": "Right"})
 
 
-def _details(state: State, details: Details, width: int) -> Iterator[Text]:
-    glyphs = state.glyphs
+def _details(state: State, details: Details, width: int, height: int) -> Iterator[Text]:
+    glyphs, lines = state.glyphs, []
     for label, parts in _fields(state, details.job):
-        yield line(width, [(f" {label:<{_LABEL}}", "dim"), *parts], (), glyphs)
-    yield rule(width, "History", "", glyphs)
-    for step in details.history:
-        yield line(width, _step(state, step), (), glyphs)
-    yield rule(width, "Output of the last run", "", glyphs)
-    for text in details.output[-_OUTPUT:] or ("(nothing)",):
+        lines.append(line(width, [(f" {label:<{_LABEL}}", "dim"), *parts], (), glyphs))
+    lines.append(rule(width, "History", "", glyphs))
+    lines += [line(width, _step(state, step), (), glyphs) for step in details.history]
+    lines.append(rule(width, "Output of the last run", "", glyphs))
+    yield from lines
+    # As much of its end as the rest of the page takes.
+    room = max(_OUTPUT, height - 1 - len(lines))
+    for text in details.output[-room:] or ("(nothing)",):
         yield line(width, [(f" {text}", "" if details.output else "dim")], (), glyphs)
 
 

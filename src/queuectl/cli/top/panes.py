@@ -6,7 +6,7 @@ are there as have room, the one that has the focus before all others.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
@@ -36,45 +36,53 @@ _RANK = (Pane.RUNNING, Pane.ENDED, Pane.QUEUES, Pane.DEAD, Pane.RETRIES)
 Shelf = tuple[Pane, ...]
 
 
+class Block(NamedTuple):
+    """Lines of one width, and which of them are titles."""
+
+    lines: list[Text]
+    titles: frozenset[int]
+
+
 def panes(state: State, width: int, height: int) -> list[Text]:
     """Return the lines of all panes that have room: exactly `height`, each `width` cells at most."""
     if width >= _COLUMNS:
         left = width * 11 // 20
-        columns = [
-            _stack(state, [(pane,) for pane in _LEFT], left, height),
-            _stack(state, [(pane,) for pane in _RIGHT], width - left - 1, height),
-        ]
-        return _beside(columns, left, state)
+        one = _stack(state, [(pane,) for pane in _LEFT], left, height)
+        other = _stack(state, [(pane,) for pane in _RIGHT], width - left - 1, height)
+        return _beside(one, other, left, state).lines
     if width >= _PAIR:
         shelves: list[Shelf] = [(Pane.RUNNING,), (Pane.QUEUES, Pane.DEAD), (Pane.RETRIES,), (Pane.ENDED,)]
     else:
         shelves = [(pane,) for pane in Pane]
-    return _stack(state, shelves, width, height)
+    return _stack(state, shelves, width, height).lines
 
 
-def _stack(state: State, shelves: Sequence[Shelf], width: int, height: int) -> list[Text]:
+def _stack(state: State, shelves: Sequence[Shelf], width: int, height: int) -> Block:
     lines: list[Text] = []
+    titles: list[int] = []
     for shelf, rows in allot(state, shelves, height):
-        if len(shelf) == 1:
-            lines += pane(state, shelf[0], width, rows, has_focus=shelf[0] is state.focus)
-        else:
-            left = (width - 1) // len(shelf)
-            both = [
-                pane(state, one, share, rows, has_focus=one is state.focus)
-                for one, share in zip(shelf, (left, width - left - 1), strict=True)
-            ]
-            lines += _beside(both, left, state)
-    return [*lines, *(Text("") for _ in range(height - len(lines)))][:height]
+        titles.append(len(lines))
+        left = width // len(shelf)
+        blocks = [
+            Block(pane(state, one, share, rows, has_focus=one is state.focus), frozenset({0}))
+            for one, share in zip(shelf, (left, width - left - 1), strict=False)
+        ]
+        lines += (blocks[0] if len(blocks) == 1 else _beside(blocks[0], blocks[1], left, state)).lines
+    lines += [Text("") for _ in range(height - len(lines))]
+    return Block(lines[:height], frozenset(titles))
 
 
-def _beside(columns: Sequence[list[Text]], left: int, state: State) -> list[Text]:
-    wall = signs_of(state.glyphs).wall
+def _beside(one: Block, other: Block, left: int, state: State) -> Block:
+    """Put two blocks beside each other, with a wall between them that their titles grow out of."""
+    walls = signs_of(state.glyphs).walls
     joined = []
-    for one, other in zip(*columns, strict=True):
-        text = one.copy()
-        text.pad_right(max(0, left - text.cell_len))
-        joined.append(text.append(wall, "bright_black").append_text(other))
-    return joined
+    for index, (text, rest) in enumerate(zip(one.lines, other.lines, strict=True)):
+        whole = text.copy()
+        whole.pad_right(max(0, left - text.cell_len))
+        sides = (index in one.titles) + 2 * (index in other.titles)
+        wall = walls[4 if index == 0 and sides else sides]
+        joined.append(whole.append(wall, "bright_black").append_text(rest))
+    return Block(joined, one.titles & other.titles)
 
 
 def allot(state: State, shelves: Sequence[Shelf], height: int) -> list[tuple[Shelf, int]]:
@@ -100,14 +108,15 @@ def allot(state: State, shelves: Sequence[Shelf], height: int) -> list[tuple[She
 
 
 def _fill(rows: dict[Shelf, int], wanted: dict[Shelf, int], left: int) -> int:
-    """Give a row in turn to each that wants one more; return what is left."""
+    """Give rows in turn to each that wants more; return what is left. What runs is of the most interest."""
     while left > 0:
         hungry = [shelf for shelf in rows if rows[shelf] < wanted[shelf]]
         if not hungry:
             break
-        for shelf in hungry[:left]:
-            rows[shelf] += 1
-        left -= min(left, len(hungry))
+        for shelf in hungry:
+            more = min(left, 2 if Pane.RUNNING in shelf else 1, wanted[shelf] - rows[shelf])
+            rows[shelf] += more
+            left -= more
     return left
 
 
@@ -120,8 +129,8 @@ def pane(state: State, which: Pane, width: int, height: int, *, has_focus: bool 
     shown = items[first : first + height]
     look = Look(state.facts, state.now, width, id_width(items, width), state.glyphs)
     lines = [_title(state, which, width, hidden=len(items) - len(shown), has_focus=has_focus)]
-    for item in shown:
-        lines.append(row(which, item, look, selected=has_focus and item is items[place] and item.key != ""))
+    chosen = items[place].key if items and has_focus else ""
+    lines += [row(which, item, look, selected=bool(chosen) and item.key == chosen) for item in shown]
     if not items and height:
         lines.append(line(width, [(f"   {_nothing(state, which)}", "dim")], (), state.glyphs))
     return [*lines, *(Text("") for _ in range(height + 1 - len(lines)))][: height + 1]

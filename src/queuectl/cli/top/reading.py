@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from queuectl.cli.session import now
 from queuectl.cli.status import live_workers
-from queuectl.cli.top.facts import NOTHING, SPAN, Beats, Details, Facts, Wanted, readable
+from queuectl.cli.top.facts import ALWAYS, NOTHING, SPAN, Beats, Details, Facts, Wanted, readable
 from queuectl.cli.top.pausing import paused
 from queuectl.errors import JobNotFound
 from queuectl.model import JobState
@@ -43,7 +43,7 @@ class Reader:
         self._cost = self._read_at = 0.0
         self._facts = NOTHING
 
-    def read(self, wanted: Wanted = Wanted(), *, anyway: bool = False) -> Facts:
+    def read(self, wanted: Wanted = ALWAYS, *, anyway: bool = False) -> Facts:
         """Return what is known now; look at the store only if it has changed, or at what moves by itself once a second.
 
         Args:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from rich.cells import cell_len
+
 from queuectl.cli.cells import clock, line, padded, start
 from queuectl.cli.output import safe
 from queuectl.cli.top.items import Item, Pane
@@ -51,7 +53,7 @@ def row(pane: Pane, item: Item, look: Look, *, selected: bool) -> Text:
 def id_width(items: list[Item], width: int) -> int:
     """Return the cells that the ids of these rows get."""
     most = 24 if width >= _ROOMY else 14
-    return max([8, *(min(most, len(item.job.id)) for item in items if item.job)])
+    return max([8, *(min(most, cell_len(safe(start(item.job.id, most)))) for item in items if item.job)])
 
 
 def _running(item: Item, look: Look) -> tuple[Parts, Parts]:

@@ -14,14 +14,14 @@ class Signs(NamedTuple):
     """What is drawn at the side of things."""
 
     cursor: str
-    wall: str  #: between two columns
+    walls: str  #: between two columns: plain, with a title at its left, right, both sides, and below a line
     busy: str  #: a slot
     free: str
     paused: str
     bottom: str  #: of the curve, where nothing ended
 
 
-_UNICODE, _ASCII = Signs("▸", "│", "■", "□", "‖", "▁"), Signs(">", "|", "#", "-", "=", "_")
+_UNICODE, _ASCII = Signs("▸", "│┤├┼┬", "■", "□", "‖", "▁"), Signs(">", "|++++", "#", "-", "=", "_")
 
 
 def signs_of(glyphs: Glyphs) -> Signs:
