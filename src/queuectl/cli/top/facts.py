@@ -31,14 +31,20 @@ class Details(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What is to be read beyond what is always shown."""
+    """What is to be looked up beyond what is always shown."""
 
     job_id: str | None = None  #: all about this job
     signature: str | None = None  #: the jobs that died of this
 
 
-#: Nothing beyond.
-ALWAYS = Wanted()
+class Found(NamedTuple):
+    """What was looked up."""
+
+    details: Details | None = None
+    fallen: Sequence[Job] = ()  #: the newest jobs that died of it, newest first
+
+
+NOT_FOUND = Found()
 
 
 class Facts(NamedTuple):
@@ -53,11 +59,9 @@ class Facts(NamedTuple):
     paused: Mapping[str, int] = {}  #: by queue: since when; `''` stands for all queues
     retrying: Sequence[Job] = ()  #: soonest first
     dead: Sequence[tuple[str, int]] = ()  #: what they died of, and how many
-    fallen: Sequence[Job] = ()  #: the newest dead jobs of the group that is opened, newest first
     ended: Sequence[Ended] = ()  #: newest first
     beats: Sequence[Beat] = ()  #: oldest first
     since: int = 0  #: from when on the beats are complete
-    details: Details | None = None
 
 
 NOTHING = Facts(0, Counts({}, 0, 0, 0, None))

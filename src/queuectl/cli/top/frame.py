@@ -10,7 +10,7 @@ from queuectl.cli.cells import clock, curve, line, width_of
 from queuectl.cli.top import pages
 from queuectl.cli.top.facts import bars, success, throughput
 from queuectl.cli.top.items import Pane
-from queuectl.cli.top.panes import pane, panes
+from queuectl.cli.top.panes import COLUMNS, pane, panes
 from queuectl.cli.top.pausing import ALL
 from queuectl.cli.top.signs import signs_of
 from queuectl.cli.top.state import Page, State
@@ -54,6 +54,7 @@ def frame(state: State, width: int, height: int) -> list[Text]:
 
 def settled(state: State, width: int, height: int) -> State:
     """Return the state scrolled no further than there is something to see."""
+    state = state._replace(is_wide=width >= COLUMNS)
     if state.page is Page.PANES:
         return state
     room = max(0, height - len(header(state, width, height)) - (height >= _LOW))

@@ -47,13 +47,13 @@ class Item(NamedTuple):
 Items = dict[Pane, "Sequence[Item]"]
 
 
-def items(facts: Facts, wanted: str = "") -> Items:
+def items(facts: Facts, fallen: Sequence[Job] = (), wanted: str = "") -> Items:
     """Return the rows of every pane; only those that contain a text, if one is wanted."""
     text = wanted.casefold()
     return {
         Pane.RUNNING: list(_running(facts, text)),
         Pane.QUEUES: [Item(f"queue {one.name}", queue=one) for one in _queues(facts) if text in one.name.casefold()],
-        Pane.DEAD: list(_dead(facts, text)),
+        Pane.DEAD: list(_dead(facts, fallen, text)),
         Pane.RETRIES: [Item(f"job {job.seq}", job=job) for job in facts.retrying if _fits(job, text)],
         Pane.ENDED: [
             Item(f"end {one.number}", job=one.job, ended=one)
@@ -89,10 +89,10 @@ def _running(facts: Facts, text: str) -> Iterator[Item]:
             yield Item(f"job {job.seq}", job=job)
 
 
-def _dead(facts: Facts, text: str) -> Iterator[Item]:
+def _dead(facts: Facts, opened: Sequence[Job], text: str) -> Iterator[Item]:
     """Yield what they died of and, where that is opened, the jobs."""
     for signature, jobs in facts.dead:
-        fallen = [job for job in facts.fallen if job.signature == signature and _fits(job, text)]
+        fallen = [job for job in opened if job.signature == signature and _fits(job, text)]
         if fallen or text in signature.casefold():
             yield Item(f"dead {signature}", signature=signature, jobs=jobs)
         for job in fallen:

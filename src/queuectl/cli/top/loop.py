@@ -43,12 +43,15 @@ class Top:
 
     def _read(self) -> None:
         """Find out how things are; of a store that is busy, it is known how they were."""
-        wanted = Wanted(self._state.job_id, self._state.opened)
-        facts = self._state.facts
         with suppress(StoreBusy):
-            facts = self._reader.read(wanted, anyway=wanted != self._wanted)
-            self._wanted = wanted
-        self._state = states.with_facts(self._state, facts, now())
+            facts = self._reader.read()
+            is_news = facts is not self._state.facts
+            self._state = states.with_facts(self._state, facts, now())
+            wanted = states.wanted(self._state)
+            if is_news or wanted != self._wanted:
+                self._state = states.with_found(self._state, self._reader.find(wanted))
+                self._wanted = wanted
+        self._state = states.at(self._state, now())
 
     def _draw(self) -> None:
         if not self._screen.is_ready():

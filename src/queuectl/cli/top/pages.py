@@ -72,7 +72,7 @@ def _lines(state: State, width: int, height: int) -> list[Text]:
     if state.page is Page.HELP:
         keys = [(key if not state.glyphs.ellipsis.isascii() else key.translate(_ARROWS), word) for key, word in _HELP]
         return [line(width, [(f"  {key:<16}", "bold cyan"), (word, "")], (), state.glyphs) for key, word in keys]
-    details = state.facts.details
+    details = state.found.details
     if details is None:
         return [line(width, [("  this job is not there any more", "dim")], (), state.glyphs)]
     if state.page is Page.LOG:

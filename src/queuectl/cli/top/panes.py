@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
-from queuectl.cli.cells import line, width_of
+from queuectl.cli.cells import line, rule, width_of
 from queuectl.cli.top.items import Pane
 from queuectl.cli.top.rows import NUMBER, Look, id_width, row
 from queuectl.cli.top.signs import signs_of
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from queuectl.cli.top.state import State
 
 #: Cells from which on two panes, and two whole columns, stand side by side.
-_PAIR, _COLUMNS = 76, 120
+_PAIR, COLUMNS = 76, 120
 
 #: The panes that share the left and the right column.
 _LEFT, _RIGHT = (Pane.RUNNING, Pane.ENDED), (Pane.QUEUES, Pane.RETRIES, Pane.DEAD)
 #: Rows that a pane keeps at least, and gets at most while others want some: a queue has few.
 _LEAST = 2
 _MOST = {Pane.QUEUES: 8, Pane.RETRIES: 8, Pane.DEAD: 8}
+#: Lines from which on a preview of the output is worth its place.
+_PREVIEW = 5
 #: Which panes go first where not all have room.
 _RANK = (Pane.RUNNING, Pane.ENDED, Pane.QUEUES, Pane.DEAD, Pane.RETRIES)
 
@@ -45,16 +47,30 @@ class Block(NamedTuple):
 
 def panes(state: State, width: int, height: int) -> list[Text]:
     """Return the lines of all panes that have room: exactly `height`, each `width` cells at most."""
-    if width >= _COLUMNS:
+    if width >= COLUMNS:
         left = width * 11 // 20
         one = _stack(state, [(pane,) for pane in _LEFT], left, height)
-        other = _stack(state, [(pane,) for pane in _RIGHT], width - left - 1, height)
-        return _beside(one, other, left, state).lines
+        return _beside(one, _right(state, width - left - 1, height), left, state).lines
     if width >= _PAIR:
         shelves: list[Shelf] = [(Pane.RUNNING,), (Pane.QUEUES, Pane.DEAD), (Pane.RETRIES,), (Pane.ENDED,)]
     else:
         shelves = [(pane,) for pane in Pane]
     return _stack(state, shelves, width, height).lines
+
+
+def _right(state: State, width: int, height: int) -> Block:
+    """Return the right column: small panes and, where they leave room, what the selected job prints."""
+    shelves: list[Shelf] = [(which,) for which in _RIGHT]
+    needed = sum(1 + max(_LEAST, min(_MOST[which], state.wishes.get(which, 0))) for which in _RIGHT)
+    details = state.found.details
+    if height - needed < _PREVIEW or details is None:
+        return _stack(state, shelves, width, height)
+    upper = _stack(state, shelves, width, needed)
+    lines = [rule(width, f"Output of {details.job.id}", "", state.glyphs)]
+    room = height - needed - 1
+    lines += [line(width, [(f" {text}", "dim")], (), state.glyphs) for text in details.output[-room:]]
+    lines += [Text("") for _ in range(room + 1 - len(lines))]
+    return Block([*upper.lines, *lines], upper.titles | {needed})
 
 
 def _stack(state: State, shelves: Sequence[Shelf], width: int, height: int) -> Block:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from queuectl.cli.session import now
 from queuectl.cli.status import live_workers
-from queuectl.cli.top.facts import ALWAYS, NOTHING, SPAN, Beats, Details, Facts, Wanted, readable
+from queuectl.cli.top.facts import NOTHING, SPAN, Beats, Details, Facts, Found, Wanted, readable
 from queuectl.cli.top.pausing import paused
 from queuectl.errors import JobNotFound
 from queuectl.model import JobState
@@ -43,28 +43,26 @@ class Reader:
         self._cost = self._read_at = 0.0
         self._facts = NOTHING
 
-    def read(self, wanted: Wanted = ALWAYS, *, anyway: bool = False) -> Facts:
-        """Return what is known now; look at the store only if it has changed, or at what moves by itself once a second.
-
-        Args:
-            wanted: what is to be read beyond what is always shown.
-            anyway: look at once, as after a key that changed something.
-        """
+    def read(self) -> Facts:
+        """Return what is known now; look only if the store has changed, and once a second at what moves by itself."""
         version, second, clock = self._repository.version(), now() // 1000, time.monotonic()
         is_news = version != self._version
-        if not (is_news or anyway or second != self._second):
-            return self._facts
         rest = self._cost * (_BUSY if is_news else _IDLE)
-        if not anyway and clock < self._read_at + rest:
+        if not (is_news or second != self._second) or clock < self._read_at + rest:
             return self._facts
         # Asked before reading: what is committed meanwhile is news the next time.
         self._version, self._second = version, second
-        self._facts = self._look(wanted)
+        self._facts = self._look()
         self._read_at = time.monotonic()
         self._cost = self._read_at - clock
         return self._facts
 
-    def _look(self, wanted: Wanted) -> Facts:
+    def find(self, wanted: Wanted) -> Found:
+        """Look up one job, or those that died of the same."""
+        details = self._details(wanted.job_id) if wanted.job_id else None
+        return Found(details, self._fallen(wanted.signature))
+
+    def _look(self) -> Facts:
         repository, at = self._repository, now()
         self._beats.add(repository.pulse(after=self._beats.last, span=SPAN))
         running = list(repository.list(Filter(states=(JobState.PROCESSING,)), limit=LIMIT).jobs)
@@ -75,14 +73,12 @@ class Reader:
             running=running,
             lines=self._lines(running),
             queues=repository.queue_counts(now=at, limit=LIMIT),
-            paused=paused(repository) or {},
+            paused=paused(repository),
             retrying=repository.upcoming_retries(limit=LIMIT),
             dead=repository.deadliest(limit=LIMIT),
-            fallen=self._fallen(wanted.signature),
             ended=repository.recent_ends(limit=LIMIT),
             beats=self._beats.all(),
             since=self._beats.since,
-            details=self._details(wanted.job_id) if wanted.job_id else None,
         )
 
     def _lines(self, jobs: Sequence[Job]) -> Mapping[int, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from queuectl.cli.cells import UNICODE, Glyphs
 from queuectl.cli.output import safe
 from queuectl.cli.top import keys
-from queuectl.cli.top.facts import NOTHING, Facts
+from queuectl.cli.top.facts import NOT_FOUND, NOTHING, Details, Facts, Found, Wanted
 from queuectl.cli.top.items import Item, Items, Pane, items
 from queuectl.model import FINAL, JobState
 
@@ -87,6 +87,7 @@ class State(NamedTuple):
     store: str
     now: int
     facts: Facts = NOTHING
+    found: Found = NOT_FOUND
     rows: Items = NO_ROWS
     wishes: Mapping[Pane, int] = NO_WISHES  #: the most rows that each pane ever had: it keeps its height
     focus: Pane = Pane.RUNNING
@@ -97,6 +98,7 @@ class State(NamedTuple):
     opened: str | None = None  #: what the jobs died of that are listed one by one
     filter: str = ""
     is_typing: bool = False  #: the filter
+    is_wide: bool = False  #: there is room for the output of the selected job
     asking: Act | None = None  #: to be answered with y or n
     act: Act | None = None  #: to be done now
     message: str = ""
@@ -113,7 +115,7 @@ class State(NamedTuple):
     def job(self) -> Job | None:
         """Return the job that keys are about, as it is now."""
         if self.page in {Page.DETAILS, Page.LOG}:
-            return self.facts.details.job if self.facts.details else None
+            return self.found.details.job if self.found.details else None
         item = self.item()
         return item.job if item else None
 
@@ -122,8 +124,23 @@ def with_facts(state: State, facts: Facts, now: int) -> State:
     """Take what was read."""
     if facts is not state.facts or not state.rows:
         state = _filtered(state._replace(facts=facts))
-    message = state.message if state.said_at > now - STANDS else ""
-    return state._replace(now=now, message=message)
+    return at(state, now)
+
+
+def with_found(state: State, found: Found) -> State:
+    """Take what was looked up."""
+    return _filtered(state._replace(found=found))
+
+
+def at(state: State, now: int) -> State:
+    """Let time pass."""
+    return state._replace(now=now, message=state.message if state.said_at > now - STANDS else "")
+
+
+def wanted(state: State) -> Wanted:
+    """Return what is to be looked up for this state."""
+    job = state.job() if state.is_wide and state.page is Page.PANES else None
+    return Wanted(job.id if job else state.job_id, state.opened)
 
 
 def said(state: State, message: str, *, is_bad: bool = False) -> State:
@@ -162,7 +179,7 @@ def _typed(state: State, key: str) -> State:
 
 def _filtered(state: State) -> State:
     """Find the rows anew, and keep every cursor on one of them."""
-    rows = items(state.facts, state.filter)
+    rows = items(state.facts, state.found.fallen, state.filter)
     wishes = {pane: max(state.wishes.get(pane, 0), len(found)) for pane, found in rows.items()}
     cursors = {pane: _kept(state.cursors.get(pane, Cursor()), rows, pane) for pane in Pane}
     if state.focus is not Pane.ENDED:  # new ones come in at the top: who does not look for an old one sees them
@@ -219,12 +236,12 @@ def _open(page: Page) -> Callable[[State], State]:
         job, item = state.job(), state.item()
         if item and item.signature and page is Page.DETAILS:
             opened = None if state.opened == item.signature else item.signature
-            return _filtered(state._replace(opened=opened, facts=state.facts._replace(fallen=())))
+            return _filtered(state._replace(opened=opened, found=state.found._replace(fallen=())))
         if job is None:
             return said(state, "select a job first", is_bad=True)
-        details = state.facts.details
-        known = details if details and details.job.id == job.id else None
-        return state._replace(page=page, scroll=0, job_id=job.id, facts=state.facts._replace(details=known))
+        details = state.found.details
+        known = details if details and details.job.id == job.id else Details(job)
+        return state._replace(page=page, scroll=0, job_id=job.id, found=state.found._replace(details=known))
 
     return show
 
