@@ -16,16 +16,34 @@ UP, DOWN, LEFT, RIGHT, HOME, END, PAGE_UP, PAGE_DOWN = (
     "page up",
     "page down",
 )
-ENTER, TAB, BACK_TAB, ESCAPE, BACKSPACE, CLEAR = "enter", "tab", "shift tab", "escape", "backspace", "clear"
+ENTER, TAB, BACK_TAB, ESCAPE, BACKSPACE, CLEAR, REDRAW = (
+    "enter",
+    "tab",
+    "shift tab",
+    "escape",
+    "backspace",
+    "clear",
+    "redraw",
+)
 NAMES = frozenset(
-    {UP, DOWN, LEFT, RIGHT, HOME, END, PAGE_UP, PAGE_DOWN, ENTER, TAB, BACK_TAB, ESCAPE, BACKSPACE, CLEAR}
+    {UP, DOWN, LEFT, RIGHT, HOME, END, PAGE_UP, PAGE_DOWN, ENTER, TAB, BACK_TAB, ESCAPE, BACKSPACE, CLEAR, REDRAW}
 )  # fmt: skip
 
 _ESC = 0x1B
 #: Bytes after which a sequence that has no end is none.
 _LONGEST = 32
 
-_CONTROLS = {0x09: TAB, 0x0A: ENTER, 0x0D: ENTER, 0x08: BACKSPACE, 0x7F: BACKSPACE, 0x15: CLEAR, 0x0E: DOWN, 0x10: UP}
+_CONTROLS = {
+    0x09: TAB,
+    0x0A: ENTER,
+    0x0D: ENTER,
+    0x08: BACKSPACE,
+    0x7F: BACKSPACE,
+    0x15: CLEAR,
+    0x0C: REDRAW,
+    0x0E: DOWN,
+    0x10: UP,
+}
 _FINALS = {"A": UP, "B": DOWN, "C": RIGHT, "D": LEFT, "H": HOME, "F": END, "Z": BACK_TAB, "M": ENTER}
 _TILDES = {"1": HOME, "7": HOME, "4": END, "8": END, "5": PAGE_UP, "6": PAGE_DOWN}
 

@@ -11,6 +11,7 @@ from queuectl.cli.top import state as states
 from queuectl.cli.top.deeds import do
 from queuectl.cli.top.facts import Wanted
 from queuectl.cli.top.frame import frame, settled
+from queuectl.cli.top.keys import REDRAW
 from queuectl.cli.top.reading import Reader
 from queuectl.cli.top.screen import Screen, signals
 from queuectl.cli.top.state import State, Verb
@@ -60,13 +61,15 @@ class Top:
         self._state = settled(self._state, *size)
         # The clock has seconds: what differs only in less is not drawn again.
         known = (self._state._replace(now=self._state.now // 1000), size)
-        if known != self._drawn or not self._screen.is_open:
+        if known != self._drawn or not self._screen.is_whole:
             self._screen.draw(frame(self._state, *size))
             self._drawn = known
 
     def _obey(self, pressed: list[str]) -> bool:
         """Do what keys ask for; False: leave."""
         for key in pressed:
+            if key == REDRAW:
+                self._screen.forget()
             self._state = states.press(self._state, key)
             act = self._state.act
             if act and act.verb is Verb.QUIT:

@@ -28,8 +28,10 @@ _WATCHED = 100
 _FALLEN = 50
 #: Bytes of a log's end that are read, and lines that are kept.
 _TAIL, _LINES = 65_536, 1_000
-#: What reading may cost: it pauses for so many times as long as it took, with and without news.
-_BUSY, _IDLE = 10, 100
+#: Reading rests for so many times as long as it took: it never takes more than a tenth of a core.
+_REST = 10
+#: Seconds after which the store is read without a commit: jobs become due by themselves.
+_STALE = 5.0
 
 
 class Reader:
@@ -47,14 +49,16 @@ class Reader:
         """Return what is known now; look only if the store has changed, and once a second at what moves by itself."""
         version, second, clock = self._repository.version(), now() // 1000, time.monotonic()
         is_news = version != self._version
-        rest = self._cost * (_BUSY if is_news else _IDLE)
-        if not (is_news or second != self._second) or clock < self._read_at + rest:
+        if not (is_news or second != self._second) or clock < self._read_at + self._cost * _REST:
             return self._facts
         # Asked before reading: what is committed meanwhile is news the next time.
         self._version, self._second = version, second
-        self._facts = self._look()
-        self._read_at = time.monotonic()
-        self._cost = self._read_at - clock
+        if is_news or clock >= self._read_at + _STALE:
+            self._facts = self._look()
+            self._read_at = time.monotonic()
+            self._cost = self._read_at - clock
+        elif self._facts.running or self._facts.workers:
+            self._facts = self._glance(self._facts)
         return self._facts
 
     def find(self, wanted: Wanted) -> Found:
@@ -80,6 +84,12 @@ class Reader:
             beats=self._beats.all(),
             since=self._beats.since,
         )
+
+    def _glance(self, facts: Facts) -> Facts:
+        """Return the facts with what moves without a commit: workers die, and commands print."""
+        dead = {one.id for one in facts.workers} - {one.id for one in live_workers(self._repository)}
+        workers = [one for one in facts.workers if one.id not in dead]
+        return facts._replace(workers=workers, lines=self._lines(facts.running))
 
     def _lines(self, jobs: Sequence[Job]) -> Mapping[int, str]:
         return {job.seq: readable(self._log(job).last_line()) for job in jobs[:_WATCHED]}

@@ -12,15 +12,18 @@ import termios
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
+from rich.console import Console
+
 from queuectl.cli.terminal import Terminal
 from queuectl.cli.top.keys import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import FrameType
     from typing import Any
 
     from rich.live import Live
+    from rich.text import Text
 
 #: Seconds after which an ESC that nothing follows is the Escape key.
 _ESCAPE = 0.05
@@ -41,6 +44,14 @@ class Screen(Terminal):
         self._settings: list[Any] | None = None  # of the terminal, as others left them
         self._rest = b""  # the begin of a key
         self.is_gone = False  #: nobody will ever press a key again
+        # Beside the one that `Live` holds, which would draw all of it with every line.
+        self._pen = Console(file=self._canvas, force_terminal=True, legacy_windows=False, highlight=False)
+        self._shown: tuple[tuple[int, int], list[Text]] = ((0, 0), [])
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what was drawn last is to be seen still, as far as we know."""
+        return self.is_open and bool(self._shown[1])
 
     def wait(self, seconds: float, wakeup: int) -> list[str]:
         """Wait for keys, for a byte in the pipe `wakeup`, or for so long; return the keys."""
@@ -53,6 +64,7 @@ class Screen(Terminal):
         if wakeup in ready:
             os.read(wakeup, 4096)
             self._renew()
+            self.forget()
         if self._keyboard not in ready:
             keys, self._rest = decode(self._rest, final=wakeup not in ready)
             return keys
@@ -63,6 +75,25 @@ class Screen(Terminal):
         self.is_gone = not data
         keys, self._rest = decode(self._rest + data)
         return keys
+
+    def draw(self, lines: Sequence[Text]) -> None:
+        """Show a frame: as a whole, or only the lines that are other ones than before."""
+        size, before = self._shown
+        if not self.is_open or size != self.size() or len(before) != len(lines):
+            super().draw(lines)
+        else:
+            self._pen.size = size
+            for row, (line, old) in enumerate(zip(lines, before, strict=True), 1):
+                if line != old:
+                    # Emptied first: behind the last cell of a full line it would take that cell.
+                    self._canvas.write(f"\x1b[{row};1H\x1b[K")
+                    self._pen.print(line, end="", no_wrap=True, overflow="crop", crop=True)
+            self._present()
+        self._shown = (self.size(), list(lines))
+
+    def forget(self) -> None:
+        """Draw the next frame as a whole: others may have written on the screen."""
+        self._shown = ((0, 0), [])
 
     def _open(self) -> Live:
         self._take_keyboard()
