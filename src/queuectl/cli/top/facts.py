@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Milliseconds that a bar of the curve stands for, and for which ends are remembered.
 SPAN, MEMORY = 5_000, 600_000
+#: Among paused queues it stands for all of them.
+ALL = ""
 #: Milliseconds over which the throughput is taken.
 MINUTE = 60_000
 

@@ -8,10 +8,9 @@ from rich.text import Text
 
 from queuectl.cli.cells import clock, curve, line, width_of
 from queuectl.cli.top import pages
-from queuectl.cli.top.facts import bars, success, throughput
+from queuectl.cli.top.facts import ALL, bars, success, throughput
 from queuectl.cli.top.items import Pane
 from queuectl.cli.top.panes import COLUMNS, pane, panes
-from queuectl.cli.top.pausing import ALL
 from queuectl.cli.top.signs import signs_of
 from queuectl.cli.top.state import Page, State
 from queuectl.model import JobState
@@ -144,7 +143,7 @@ def footer(state: State, width: int) -> Text:
     parts: list[tuple[str, str]] = []
     if state.filter:
         parts.append((f" /{state.filter}  ", "bold cyan"))
-    parts += _keys(pages.KEYS if state.page is not Page.PANES else _KEYS, width - width_of(parts))
+    parts += _keys(_KEYS if state.page is Page.PANES else pages.keys(state), width - width_of(parts))
     return line(width, parts, (), glyphs)
 
 

@@ -12,6 +12,7 @@ from queuectl.cli.top.deeds import do
 from queuectl.cli.top.facts import Wanted
 from queuectl.cli.top.frame import frame, settled
 from queuectl.cli.top.keys import REDRAW
+from queuectl.cli.top.press import press
 from queuectl.cli.top.reading import Reader
 from queuectl.cli.top.screen import Screen, signals
 from queuectl.cli.top.state import State, Verb
@@ -70,7 +71,7 @@ class Top:
         for key in pressed:
             if key == REDRAW:
                 self._screen.forget()
-            self._state = states.press(self._state, key)
+            self._state = press(self._state, key)
             act = self._state.act
             if act and act.verb is Verb.QUIT:
                 return False

@@ -14,7 +14,7 @@ from queuectl.duration import format_duration
 from queuectl.model import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from queuectl.cli.cells import Parts
     from queuectl.cli.top.facts import Details
@@ -41,6 +41,11 @@ _HELP = (
     ("Esc", "back, and drop the filter"),
     ("q  Ctrl-C", "quit"),
 )
+
+
+def keys(state: State) -> Sequence[tuple[int, str, str]]:
+    """Return the keys of this page, each with its rank."""
+    return [key for key in KEYS if key[1] in {"Esc", "q"}] if state.page is Page.HELP else KEYS
 
 
 def page(state: State, width: int, height: int) -> list[Text]:

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 
     from queuectl.repository.base import JobRepository
 
-#: What stands for all queues.
-ALL = ""
-
 
 def paused(repository: JobRepository) -> Mapping[str, int]:
     """Return the paused queues with the instant since when they are; none where nothing can be paused."""

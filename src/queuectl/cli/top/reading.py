@@ -9,7 +9,7 @@ from queuectl.cli.session import now
 from queuectl.cli.status import live_workers
 from queuectl.cli.top.facts import NOTHING, SPAN, Beats, Details, Facts, Found, Wanted, readable
 from queuectl.cli.top.pausing import paused
-from queuectl.errors import JobNotFound
+from queuectl.errors import JobNotFound, StoreGone
 from queuectl.model import JobState
 from queuectl.repository.base import Filter
 from queuectl.worker.logs import Log, log_path
@@ -52,6 +52,11 @@ class Reader:
         if not (is_news or second != self._second) or clock < self._read_at + self._cost * _REST:
             return self._facts
         # Asked before reading: what is committed meanwhile is news the next time.
+        if second != self._second and not self._repository.is_same_file():
+            raise StoreGone(
+                f"store {self._repository.url!r} was deleted or replaced",
+                "start `queuectl top` again to see the new one",
+            )
         self._version, self._second = version, second
         if is_news or clock >= self._read_at + _STALE:
             self._facts = self._look()
