@@ -61,7 +61,7 @@ def decode(data: bytes, *, final: bool = False) -> tuple[list[str], bytes]:
         if not used:
             if not final:
                 break
-            key, used = (ESCAPE if data[0] == _ESC else ""), 1 if data == b"\x1b" else len(data)
+            key, used = (ESCAPE if data == b"\x1b" else ""), len(data)
         if key:
             keys.append(key)
         data = data[used:]
