@@ -56,7 +56,9 @@ def test_a_sequence_that_never_ends_does_not_hold_the_keys_behind_it() -> None:
     assert rest == b""
 
 
-pieces = st.lists(st.binary(max_size=6) | st.sampled_from([*SENT, b"\x1b", b"\x1b[", b"\x1b[1;", b"\xe6\xbc"]), max_size=12)
+pieces = st.lists(
+    st.binary(max_size=6) | st.sampled_from([*SENT, b"\x1b", b"\x1b[", b"\x1b[1;", b"\xe6\xbc"]), max_size=12
+)
 
 
 @given(pieces)

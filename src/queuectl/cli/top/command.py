@@ -51,7 +51,11 @@ def _demand_screen() -> None:
         InvalidInput: there is none.
     """
     hint = "use `queuectl top --once`, `queuectl status --watch`, or `queuectl status --json`"
-    if not (output.is_terminal() and sys.stdin is not None and sys.stdin.isatty()):
+    if not (output.is_terminal() and _has_keyboard()):
         raise InvalidInput("top needs a terminal to draw on and to read keys from", hint)
     if dumb_terminal():
         raise InvalidInput("this terminal (TERM=dumb) cannot show a screen", hint)
+
+
+def _has_keyboard() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()

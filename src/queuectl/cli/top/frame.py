@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from queuectl.cli.cells import clock, curve, line, width_of
+from queuectl.cli.output import safe
 from queuectl.cli.top import pages
 from queuectl.cli.top.facts import ALL, bars, success, throughput
 from queuectl.cli.top.items import Pane
@@ -18,7 +20,7 @@ from queuectl.model import JobState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queuectl.cli.cells import Parts
+    from queuectl.cli.cells import Glyphs, Parts
 
 #: Cells from which on numbers and curve share a line.
 _WIDE = 140
@@ -80,7 +82,21 @@ def _first_line(state: State, width: int) -> Text:
         (f" {words}", "" if workers else "bold yellow"),
         (f"  {clock(state.now, state.now)} ", "dim"),
     ]
-    return line(width, [(" queuectl top", "bold"), (f"  {state.store}", "dim")], right, state.glyphs)
+    name = " queuectl top"
+    room = width - len(name) - width_of(right) - 3
+    return line(width, [(name, "bold"), (f"  {_end_of(state.store, room, state.glyphs)}", "dim")], right, state.glyphs)
+
+
+def _end_of(path: str, width: int, glyphs: Glyphs) -> str:
+    """Return a path cut at its begin: its end says more."""
+    path = safe(path)
+    if cell_len(path) <= width:
+        return path
+    room = max(0, width - cell_len(glyphs.ellipsis))
+    end = path[len(path) - room :]
+    while cell_len(end) > room:
+        end = end[1:]
+    return glyphs.ellipsis + end if end else ""
 
 
 def _numbers(state: State, width: int) -> Parts:

@@ -199,7 +199,7 @@ def _nothing(state: State, which: Pane) -> str:
         return f"nothing with {state.filter!r}"
     return {
         Pane.RUNNING: "no worker is running: queuectl worker start",
-        Pane.QUEUES: "nothing to run: queuectl enqueue 'COMMAND'",
+        Pane.QUEUES: "empty: queuectl enqueue 'COMMAND'",
         Pane.DEAD: "nobody",
         Pane.RETRIES: "none",
         Pane.ENDED: "nothing has ended yet",
