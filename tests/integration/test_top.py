@@ -29,6 +29,7 @@ from queuectl.cli.top.facts import (
 )  # fmt: skip
 from queuectl.cli.top.frame import frame, settled, still
 from queuectl.cli.top.items import Pane
+from queuectl.cli.top.pausing import paused
 from queuectl.cli.top.press import press
 from queuectl.cli.top.reading import Reader
 from queuectl.cli.top.rows import short
@@ -81,7 +82,7 @@ def facts(**more: Any) -> Facts:
 def state(**more: Any) -> State:
     """Return a screen of that store."""
     known = more.pop("facts", facts())
-    return with_facts(State(store="/srv/queue.db", now=NOW, **more), known, NOW)
+    return with_facts(State(**{"store": "/srv/queue.db", "now": NOW, **more}), known, NOW)
 
 
 def plain(one: State, width: int = 80, height: int = 24) -> list[str]:
@@ -606,9 +607,9 @@ def test_a_queue_is_paused_and_goes_on_or_it_is_said_that_this_cannot_be(run: Co
     words, is_bad = do(session, Act(Verb.PAUSE, "default"))
     if hasattr(session.repository, "pause"):
         assert (words, is_bad) == ("queue 'default' is paused", False)
-        assert reading.paused(session.repository).keys() == {"default"}
+        assert paused(session.repository).keys() == {"default"}
         assert do(session, Act(Verb.RESUME, "default")) == ("queue 'default' goes on", False)
-        assert not reading.paused(session.repository)
+        assert not paused(session.repository)
     else:
         assert (words, is_bad) == ("this version of queuectl cannot pause queues", True)
     session.close()
@@ -638,9 +639,9 @@ def test_a_terminal_that_can_only_print_lines_is_refused(
 
 
 def test_once_prints_a_frame_as_lines(run: CommandLine) -> None:
-    run("enqueue", "--id", "later", "--delay", "2h", "true")
     run("enqueue", "--id", "bad", "false")
     run.settle("dead")
+    run("enqueue", "--id", "later", "--delay", "2h", "true")
     text = run("top", "--once")
     assert re.match(r" queuectl top  .*queue\.db +no worker  \d\d:\d\d:\d\d\n", text)
     assert " 0 ready  1 scheduled  0 retrying  0 running  0 completed  1 dead" in text
