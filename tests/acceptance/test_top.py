@@ -77,6 +77,11 @@ class Window:
             print(self.text())
             raise
 
+    def is_filled(self, lines: int) -> str:
+        """Wait until the bottom line of a frame is the last one of the window."""
+        frame = re.compile(rf"(.*\n){{{lines - 1}}}.* q quit *")
+        return self.shows_that(lambda text: frame.fullmatch(text) is not None, f"{lines} lines")
+
     def resize(self, columns: int, lines: int) -> None:
         self._run("resize-window", "-x", str(columns), "-y", str(lines))
 
@@ -251,10 +256,7 @@ def test_a_resized_window_is_filled_anew(shop: Shop, window: Window) -> None:
     start(window)
     for columns, lines in ((200, 50), (60, 20), (40, 8), (120, 40), (80, 24)):
         window.resize(columns, lines)
-        shown = window.shows_that(
-            lambda text, lines=lines: text.count("\n") == lines - 1 and re.search(r"q quit *$", text) is not None,
-            f"{columns}×{lines}",
-        )
+        shown = window.is_filled(lines)
         assert shown.startswith(" queuectl top")
     window.type("q")
     window.ends(0)
