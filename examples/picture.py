@@ -87,7 +87,7 @@ TOP = Scene(
 )
 #: What somebody presses on the screen, and at which second.
 KEYS = (
-    (3.0, keys.DOWN), (3.5, keys.DOWN), (4.5, keys.ENTER), (8.0, keys.ESCAPE), (9.0, keys.TAB), (9.5, keys.TAB),
+    (3.0, keys.DOWN), (4.5, keys.ENTER), (8.0, keys.ESCAPE), (9.0, keys.TAB), (9.5, keys.TAB),
     (10.5, keys.ENTER), (12.0, "r"), (13.5, "y"), (15.5, keys.TAB), (16.0, keys.TAB),
 )  # fmt: skip
 #: Seconds that the screen is filmed, and between two frames.
@@ -328,7 +328,8 @@ def document(scene: Scene, styles: str, motion: str, body: str) -> str:
     text = f"text{{font:14px {FONTS};white-space:pre}}"
     title = f'<text x="{width / 2:.0f}" y="{BAR / 2 + 7:.0f}" class="title">{scene.title}</text>'
     return f"""\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" xml:space="preserve">
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"
+xml:space="preserve">
 <title>{scene.text}</title>
 <style>
 {text}.title{{fill:#8b93a5;text-anchor:middle;font-size:13px}}
