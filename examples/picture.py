@@ -1,5 +1,7 @@
 """Film a worker's live display: `python examples/picture.py docs/live.svg`; without a file it is only a try.
 
+With `--top` the screen of `queuectl top` is filmed, and somebody at its keys: `… --top docs/top.svg`.
+
 The worker is real, and so are its jobs, though what they do is made up. The picture holds no
 script and fetches nothing; where animations are not wanted or not known it stands still.
 """
@@ -7,17 +9,25 @@ script and fetches nothing; where animations are not wanted or not known it stan
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console
 
 from queuectl.cli.live import LiveDisplay
+from queuectl.cli.session import Session, now
+from queuectl.cli.top import keys
+from queuectl.cli.top.deeds import do
+from queuectl.cli.top.frame import frame, settled
+from queuectl.cli.top.press import press
+from queuectl.cli.top.reading import Reader
+from queuectl.cli.top.state import State, at, said, wanted, with_facts, with_found
 from queuectl.model import JobSpec
 from queuectl.repository import open_repository
 from queuectl.worker.engine import run_worker
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
     from rich.style import Style
     from rich.text import Text
 
-COLUMNS, LINES, SLOTS = 92, 27, 4
+SLOTS = 4
 CELL, LINE, MARGIN, BAR = 8.4, 19, 14, 34  #: pixels
 STILL = 0.4  #: the moment of a picture that does not move, as a share of the film
 HOLD = 2.5  #: seconds for which the last frame stands
@@ -54,6 +64,36 @@ class Shot(NamedTuple):
     lines: list[Text]
 
 
+class Scene(NamedTuple):
+    """What is filmed."""
+
+    columns: int
+    lines: int
+    title: str
+    text: str  #: for those who do not see it
+
+
+LIVE = Scene(
+    92,
+    27,
+    f"queuectl worker start -c {SLOTS} --drain",
+    "The live display of a queuectl worker: running jobs, the queue, the next retries, and the last results",
+)
+TOP = Scene(
+    104,
+    30,
+    "queuectl top",
+    "The live screen of a queuectl store: workers and what they run, queues, retries, the dead, and what has ended",
+)
+#: What somebody presses on the screen, and at which second.
+KEYS = (
+    (3.0, keys.DOWN), (4.5, keys.ENTER), (8.0, keys.ESCAPE), (9.0, keys.TAB), (9.5, keys.TAB),
+    (10.5, keys.ENTER), (12.0, "r"), (13.5, "y"), (15.5, keys.TAB), (16.0, keys.TAB),
+)  # fmt: skip
+#: Seconds that the screen is filmed, and between two frames.
+LENGTH, PACE = 20.0, 0.4
+
+
 class Film:
     """Takes the place of the terminal."""
 
@@ -67,7 +107,7 @@ class Film:
         return bool(self.shots)
 
     def size(self) -> tuple[int, int]:
-        return COLUMNS, LINES
+        return LIVE.columns, LIVE.lines
 
     def is_ready(self) -> bool:
         return True
@@ -123,17 +163,90 @@ def film(directory: Path) -> list[Shot]:
     return reel.shots
 
 
+#: What the commands in front of that screen do: they say how far they are, too.
+TALKS = """#!/bin/sh
+step=0
+while [ $step -lt "$STEPS" ]; do step=$((step + 1)); echo "$SAYS $step of $STEPS"; sleep "$TAKES"; done
+[ "$QUEUECTL_ATTEMPT" -ge "$WORKS_AT" ] || { echo "$FAILS"; exit "$CODE"; }
+"""
+
+
+def shop(directory: Path) -> Iterator[JobSpec]:
+    """Make up what a shop has in its queues."""
+
+    def job(job_id: str, command: str, steps: int, takes: float, says: str, **more: Any) -> JobSpec:
+        script = directory / command.split(maxsplit=1)[0]
+        script.write_text(TALKS)
+        script.chmod(0o700)
+        fields = {name: more.pop(name) for name in list(more) if name in JobSpec._fields}
+        told = {"steps": steps, "takes": takes, "says": says, "works_at": 1, "code": 1, "fails": "", **more}
+        env = {"PATH": f"{directory}:{os.defpath}", **{name.upper(): str(value) for name, value in told.items()}}
+        return JobSpec(command, job_id, env=env, cwd=str(directory), **fields)
+
+    yield job("backup", "dump-database --gzip shop", 90, 0.3, "table orders: chunk", queue="nightly", timeout=60.0)
+    yield job("film-12", "transcode 'Summer 2026.mkv'", 80, 0.25, "frame", queue="media", timeout=26.0)
+    refused = {"code": 75, "fails": "smtp.example.org: connection refused", "queue": "mail"}
+    for number, name in enumerate(("ada", "grace", "edsger", "barbara", "donald")):
+        command = f"send-mail --to {name}@example.org welcome.txt"
+        yield job(f"mail-{881 + number}", command, 1, 0.2, "try", works_at=3, backoff_base=2.0 + number, **refused)
+    for number in range(1, 4):
+        command = f"sync-customers --shard {number} --since yesterday"
+        yield job(f"crm-{number}", command, 2, 0.2, "page", works_at=2, code=2, queue="sync", max_retries=1)
+    yield job("report", "render-report --month 10", 1, 0.1, "page", queue="nightly", run_at=now() + 7_200_000)
+    for number in range(101, 190):
+        command = f"thumbnail photos/IMG_{number * 7}.jpg --size 640"
+        yield job(f"thumb-{number}", command, 3 + number % 4, 0.12 + number % 3 * 0.04, "tile")
+
+
+def film_top(directory: Path) -> list[Shot]:
+    """Let workers run the jobs, and return what somebody at the screen sees."""
+    os.chdir(directory)
+    session = Session()
+    repository = session.repository
+    repository.enqueue(shop(directory), now=now())
+    command = [sys.executable, "-m", "queuectl", "-q", "worker", "start", "--name"]
+    workers = [
+        subprocess.Popen([*command, *words.split()], stdout=subprocess.DEVNULL)
+        for words in (f"worker-1 -c {SLOTS}", "mailer -Q mail -Q sync -c 2")
+    ]
+    try:
+        return list(shots_of(session, Reader(repository)))
+    finally:
+        for worker in workers:
+            for _ in range(2):  # stop, and then now
+                worker.terminate()
+            worker.wait()
+        session.close()
+
+
+def shots_of(session: Session, reader: Reader) -> Iterator[Shot]:
+    """Yield the frames, and press the keys meanwhile."""
+    began, waiting = time.monotonic(), list(KEYS)
+    state = State("/srv/shop/queue.db", now())
+    while (seconds := time.monotonic() - began) < LENGTH:
+        while waiting and waiting[0][0] <= seconds:
+            state = press(state, waiting.pop(0)[1])
+        if state.act:
+            words, is_bad = do(session, state.act)
+            state = said(state._replace(act=None), words, is_bad=is_bad)
+        state = at(with_facts(state, reader.read(), now()), now())
+        state = with_found(state, reader.find(wanted(state)))
+        state = settled(state, TOP.columns, TOP.lines)
+        yield Shot(time.monotonic(), frame(state, TOP.columns, TOP.lines))
+        time.sleep(PACE)
+
+
 # -- from frames to SVG -------------------------------------------------------------------
 
 
-def draw(shots: list[Shot]) -> str:
+def draw(shots: list[Shot], scene: Scene) -> str:
     """Return the film as an SVG document; each line of each frame is drawn once for as long as it stands."""
     seconds = shots[-1].at - shots[0].at + HOLD
     edges = [(shot.at - shots[0].at) / seconds * 100 for shot in shots] + [100.0]
     still = int(len(shots) * STILL)
-    painter = Painter()
+    painter = Painter(scene)
     groups: dict[tuple[int, int], list[str]] = {}
-    for row in range(LINES):
+    for row in range(scene.lines):
         drawn = [painter.line(shot.lines[row], row) if row < len(shot.lines) else "" for shot in shots]
         for first, last in spans(drawn):
             if drawn[first]:
@@ -145,7 +258,7 @@ def draw(shots: list[Shot]) -> str:
         body.append(f'<g class="f{first}-{last}"{hidden}>{"".join(parts)}</g>')
         if not always:
             motion.append(keyframes(f"f{first}-{last}", edges[first], edges[last], seconds))
-    return document(painter.styles(), "".join(motion), "\n".join(body))
+    return document(scene, painter.styles(), "".join(motion), "\n".join(body))
 
 
 def spans(items: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -168,8 +281,8 @@ def keyframes(name: str, start: float, end: float, seconds: float) -> str:
 class Painter:
     """Draws lines of text, and remembers the styles that they need."""
 
-    def __init__(self) -> None:
-        self._console = Console(width=COLUMNS, color_system="truecolor", force_terminal=True)
+    def __init__(self, scene: Scene) -> None:
+        self._console = Console(width=scene.columns, color_system="truecolor", force_terminal=True)
         self._classes: dict[str, str] = {}
 
     def line(self, text: Text, row: int) -> str:
@@ -177,6 +290,9 @@ class Painter:
         pieces, column = [], 0
         for piece, style, _ in text.render(self._console):
             bare = piece.strip()
+            if style and style.reverse:  # a patch of the colour that the letters would have
+                box = f'x="{MARGIN + column * CELL:.1f}" y="{BAR + MARGIN + row * LINE}" height="{LINE}"'
+                pieces.append(f'<rect {box} width="{cell_len(piece) * CELL:.1f}" fill="{COLORS["default"]}"/>')
             if bare:
                 x = MARGIN + (column + cell_len(piece) - cell_len(piece.lstrip())) * CELL
                 y = BAR + MARGIN + row * LINE + 14
@@ -190,7 +306,7 @@ class Painter:
 
     def _class(self, style: Style | None) -> str:
         color = style.color.name if style and style.color else "default"
-        rules = f"fill:{COLORS[color]}"
+        rules = f"fill:{COLORS['black' if style and style.reverse else color]}"
         if style and style.bold:
             rules += ";font-weight:700"
         if style and style.dim:
@@ -202,20 +318,19 @@ class Painter:
         return "".join(f".{name}{{{rules}}}" for rules, name in self._classes.items())
 
 
-def document(styles: str, motion: str, body: str) -> str:
+def document(scene: Scene, styles: str, motion: str, body: str) -> str:
     """Return the whole picture: a window that stands out from light pages and from dark ones."""
-    width, height = round(COLUMNS * CELL + 2 * MARGIN), BAR + LINES * LINE + 2 * MARGIN
+    width, height = round(scene.columns * CELL + 2 * MARGIN), BAR + scene.lines * LINE + 2 * MARGIN
     dots = "".join(
         f'<circle cx="{20 + 18 * index}" cy="{BAR / 2 + 2}" r="5.5" fill="{color}"/>'
         for index, color in enumerate(("#ff5f57", "#febc2e", "#28c840"))
     )
     text = f"text{{font:14px {FONTS};white-space:pre}}"
-    title = (
-        f'<text x="{width / 2:.0f}" y="{BAR / 2 + 7:.0f}" class="title">queuectl worker start -c {SLOTS} --drain</text>'
-    )
+    title = f'<text x="{width / 2:.0f}" y="{BAR / 2 + 7:.0f}" class="title">{scene.title}</text>'
     return f"""\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">
-<title>The live display of a queuectl worker: running jobs, the queue, the next retries, and the last results</title>
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"
+xml:space="preserve">
+<title>{scene.text}</title>
 <style>
 {text}.title{{fill:#8b93a5;text-anchor:middle;font-size:13px}}
 {styles}
@@ -231,11 +346,13 @@ def document(styles: str, motion: str, body: str) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Make the picture."""
-    target = Path(arguments[0]).absolute() if arguments else None
+    is_top = "--top" in arguments
+    names = [word for word in arguments if word != "--top"]
+    target = Path(names[0]).absolute() if names else None
     with tempfile.TemporaryDirectory() as directory:
-        shots = film(Path(directory).resolve())
+        shots = (film_top if is_top else film)(Path(directory).resolve())
         os.chdir("/")
-    picture = draw(shots)
+    picture = draw(shots, TOP if is_top else LIVE)
     print(f"{len(shots)} frames, {len(picture) // 1024} KiB")
     if target:
         target.write_text(picture, encoding="utf-8")

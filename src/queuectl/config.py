@@ -247,6 +247,11 @@ def is_dumb_terminal() -> bool:
     return os.environ.get("TERM") == "dumb"
 
 
+def dumb_terminal() -> bool:
+    """Tell whether the terminal can only print lines one below the other."""
+    return os.environ.get("TERM") in {"dumb", "unknown"}
+
+
 def debug() -> bool:
     """Tell whether the environment asks for tracebacks, as `--debug` does."""
     return bool(os.environ.get("QUEUECTL_DEBUG"))

@@ -76,7 +76,8 @@ def _modules(shop: Shop, *args: str) -> set[str]:
     "args",
     [
         ("--version",), ("enqueue", "true"), ("list",), ("status",), ("dlq", "list"), ("pause", "default"),
-        ("resume", "default"), ("retry", "--all", "--yes"), ("edit", "first", "--priority", "1"), ("events",), ("stats",),
+        ("resume", "default"), ("retry", "--all", "--yes"), ("edit", "first", "--priority", "1"), ("events",),
+        ("stats",),
     ],
 )  # fmt: skip
 def test_no_costly_module_is_imported_for_a_pipe(shop: Shop, args: tuple[str, ...]) -> None:

@@ -25,6 +25,7 @@ TABLE = {
     "list": ("Jobs", "List jobs.  [also: ls]", "queuectl.cli.list:command"),
     "status": ("Jobs", "Count the jobs by state, and show the workers.", "queuectl.cli.status:command"),
     "stats": ("Jobs", "Show throughput, success, waits and run times.", "queuectl.cli.stats:command"),
+    "top": ("Jobs", "Watch what goes on, and act on it by keys.", "queuectl.cli.top.command:command"),
     "show": ("Jobs", "Show one job in full.", "queuectl.cli.show:command"),
     "explain": ("Jobs", "Say why a job is not running.", "queuectl.cli.explain:command"),
     "logs": ("Jobs", "Show what a job printed.", "queuectl.cli.logs:command"),

@@ -89,7 +89,7 @@ class Terminal:
         if self._live is None:
             self._live = self._open()
         self._live.update(Group(*lines), refresh=True)
-        self._send(_BEGIN, _END)
+        self._present()
 
     def close(self, lines: Sequence[Text] = ()) -> None:
         """Give the screen back and leave some lines on it; idempotent."""
@@ -98,6 +98,10 @@ class Terminal:
             self._console.print(line, no_wrap=True, overflow="crop", crop=True)
         self._send()
         self._outlet.close()
+
+    def _present(self) -> None:
+        """Show what was drawn in one piece."""
+        self._send(_BEGIN, _END)
 
     def _open(self) -> Live:
         live = Live(

@@ -14,6 +14,7 @@ from queuectl.repository.acting import Acting
 from queuectl.repository.base import EVERY, IfExists
 from queuectl.repository.dead import Dying
 from queuectl.repository.explaining import Explaining
+from queuectl.repository.glancing import Glancing
 from queuectl.repository.keeping import Keeping
 from queuectl.repository.ordering import ENQUEUED
 from queuectl.repository.pruning import Pruning
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from queuectl.repository.ordering import Order
 
 
-class JobRepository(Acting, Dying, Explaining, Keeping, Pruning, Recounting, Telling, Watching, Working, Protocol):
+class JobRepository(
+    Acting, Dying, Explaining, Glancing, Keeping, Pruning, Recounting, Telling, Watching, Working, Protocol
+):
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password

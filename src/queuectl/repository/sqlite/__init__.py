@@ -19,6 +19,7 @@ DUTIES = {
     "edit": ("edit",),
     "enqueue": ("enqueue",),
     "explain": ("circumstances",),
+    "glancing": ("queue_counts", "deadliest", "recent_ends", "pulse"),
     "keeping": ("export", "import_", "backup"),
     "listing": ("get", "list", "history", "runs", "counts", "complete_ids", "queues"),
     "pause": ("pause", "resume", "paused"),
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from queuectl.repository.sqlite.edit import Editing
     from queuectl.repository.sqlite.enqueue import Enqueueing
     from queuectl.repository.sqlite.explain import Explaining
+    from queuectl.repository.sqlite.glancing import Glancing
     from queuectl.repository.sqlite.keeping import Keeping
     from queuectl.repository.sqlite.listing import Listing
     from queuectl.repository.sqlite.pause import Pausing
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
         Editing,
         Enqueueing,
         Explaining,
+        Glancing,
         Keeping,
         Listing,
         Pausing,
