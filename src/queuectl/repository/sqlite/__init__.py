@@ -76,16 +76,24 @@ if TYPE_CHECKING:
 
 else:
 
-    class SqliteRepository(Connection):
-        """A `queuectl.repository.protocol.JobRepository` in one SQLite file."""
+    class _Loading(type):
+        """Makes a class whose methods come from the duties, when they are first asked for."""
 
-        def __getattr__(self, name: str) -> Any:
+        def __getattr__(cls, name: str) -> Any:
             """Load the duty that a method belongs to, and take its methods over for good."""
             if name not in _HOMES:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+                raise AttributeError(f"{cls.__name__!r} has no attribute {name!r}")
             duty = import_module(f"{__name__}.{_HOMES[name]}")
             (part,) = (one for one in vars(duty).values() if isinstance(one, type) and one.__base__ is Connection)
             for own, value in vars(part).items():
-                if not own.startswith("__"):
-                    setattr(SqliteRepository, own, value)
-            return getattr(self, name)
+                if own not in vars(cls) and not own.startswith("__"):
+                    setattr(cls, own, value)
+            return getattr(cls, name)
+
+    class SqliteRepository(Connection, metaclass=_Loading):
+        """A `queuectl.repository.protocol.JobRepository` in one SQLite file."""
+
+        def __getattr__(self, name: str) -> Any:
+            """Have the method loaded; what is there already is found without this."""
+            getattr(type(self), name)
+            return object.__getattribute__(self, name)
