@@ -117,4 +117,4 @@ def test_show_tells_what_became_of_a_job_and_the_end_of_its_output(shop: Shop) -
     assert shown["output"] == "one\n\x1b[31m[/foo]\n"
     text = shop.queuectl("show", job)
     assert text.endswith("output of the last run:\n  one\n  \\x1b[31m[/foo]\n")
-    assert "next:\tnothing, until somebody says: queuectl dlq retry\n" in text
+    assert f"next:\tnothing, until somebody says: queuectl dlq retry {job}\n" in text
