@@ -53,6 +53,11 @@ def command(session: Session, job_id: str) -> None:
 
     In a pipe an attempt is a line with tabs between attempt, started_at, duration_seconds, exit_code,
     error and the last line that it printed.
+
+    \b
+    Examples:
+      queuectl dlq show a7
+      queuectl dlq show a7 --json | jq -r '.next[].command'
     """
     from queuectl.cli.jobjson import job_object
     from queuectl.repository.base import Filter
