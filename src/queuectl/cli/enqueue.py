@@ -198,7 +198,7 @@ def _source(options: dict[str, Any], words: Sequence[str], moment: int) -> sourc
         example = "queuectl enqueue 'echo Hello World', or --file jobs.json"
         is_several = words or path or lines
         raise InvalidInput(
-            "give one of: a command, --file, --lines" if is_several else "there is no job to enqueue", example
+            "give either a command or --file or --lines" if is_several else "there is no job to enqueue", example
         )
     return sources.Source(lines or path, moment, plain=bool(lines)) if path or lines else None
 

@@ -157,7 +157,8 @@ def _check_names(name: str | None, queues: tuple[str, ...]) -> None:
             try:
                 FIELDS[field](value)
             except InvalidInput as error:
-                raise InvalidInput(f"{option}: {error.message}", error.hint) from None
+                hint = error.hint and error.hint.replace("an id", "a name")  # the rules are those of ids
+                raise InvalidInput(f"{option}: {error.message}", hint) from None
 
 
 def _observer(session: Session, options: WorkerOptions, log_format: str | None) -> Lines | LiveDisplay:
