@@ -284,7 +284,7 @@ class TestBackup:
     def test_stdout_is_no_place_for_it(self, filled: CommandLine) -> None:
         message, hint = filled.error("backup", "-", code=2)
         assert message == "a backup cannot go to stdout"
-        assert "queuectl export -" in hint
+        assert "queuectl export -" in str(hint)
 
     def test_a_store_is_restored_by_a_copy_of_the_copy(self, filled: CommandLine) -> None:
         filled("backup", "copy.db")
