@@ -164,7 +164,7 @@ def _bury(shop: Shop, *ids: str) -> None:
 
 
 def test_commands_are_completed_and_no_store_is_made(shell: Shell, shop: Shop) -> None:
-    shell.type("queuectl sta")
+    shell.type("queuectl statu")
     shell.tab("status")
     shell.type("--js")
     shell.tab("--json")
