@@ -94,7 +94,9 @@ def seconds_of(value: object) -> float:
 def _timeout(value: object) -> float:
     seconds = seconds_of(value)
     if seconds <= 0:
-        raise InvalidInput(f"{shown(value)} is no time to run", "give a duration longer than 0, or leave the field out")
+        raise InvalidInput(
+            f"{shown(value or 0)} is no time to run", "give a duration longer than 0, or leave the field out"
+        )
     return seconds
 
 

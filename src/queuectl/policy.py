@@ -80,7 +80,7 @@ def _jitter(value: object) -> float:
 def _retry_for(value: object) -> float:
     seconds = seconds_of(value)
     if seconds <= 0:
-        raise InvalidInput(f"{shown(value)} is no time to try again in", "for one attempt only, say max_retries 1")
+        raise InvalidInput(f"{shown(value or 0)} is no time to try again in", "for one attempt only, say max_retries 1")
     return seconds
 
 

@@ -218,7 +218,7 @@ def every_field() -> tuple[str, ...]:
 
 def _unknown(field: object, known: Iterable[str], where: str) -> InvalidInput:
     name = field if isinstance(field, str) else repr(field)
-    hint = did_you_mean(name, known) or f"the fields are {', '.join(known)}"
+    hint = did_you_mean(name, known) or f"the fields are {', '.join(field for field in known if field != 'depends_on')}"
     return InvalidInput(_at(where, f"unknown field {quoted(name)}"), hint)
 
 

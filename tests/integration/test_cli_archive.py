@@ -281,6 +281,11 @@ class TestBackup:
         said = filled("backup", "--force", "copy.db")
         assert said == f"Copied the store to {path}: {path.stat().st_size / 1024:.1f} KiB.\n"
 
+    def test_stdout_is_no_place_for_it(self, filled: CommandLine) -> None:
+        message, hint = filled.error("backup", "-", code=2)
+        assert message == "a backup cannot go to stdout"
+        assert "queuectl export -" in str(hint)
+
     def test_a_store_is_restored_by_a_copy_of_the_copy(self, filled: CommandLine) -> None:
         filled("backup", "copy.db")
         before = filled("export", "-")

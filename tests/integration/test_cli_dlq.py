@@ -196,8 +196,14 @@ class TestShow:
     def test_draws_the_attempts_for_a_person(self, dead: CommandLine) -> None:
         dead.on_terminal(120)
         text = dead("dlq", "show", "d")
-        assert "ATTEMPT  STARTED" in text
+        assert "TRY  ENDED" in text
         assert "no other died of this" in text
+        assert "\t" not in text
+
+    @pytest.mark.parametrize("width", [20, 40, 80, 200])
+    def test_fits_into_any_terminal(self, dead: CommandLine, width: int) -> None:
+        dead.on_terminal(width)
+        assert all(len(line) <= width for line in dead("dlq", "show", "d").splitlines())
 
     def test_offers_more_time_to_what_timed_out(self, run: CommandLine) -> None:
         run("-q", "enqueue", "--id", "a", "--timeout", "30s", "--max-retries", "1", "x")

@@ -37,6 +37,13 @@ def test_any_other_word_is_a_line_for_the_shell(run: CommandLine) -> None:
         assert run.job(job_id).command == line
 
 
+def test_an_option_behind_a_line_for_the_shell_is_pointed_out(run: CommandLine) -> None:
+    run("enqueue", "--id", "a", "sleep 1; exit 1", "--max-retries=1")
+    assert "Hint: --max-retries belongs to the command" in run.said
+    run("enqueue", "--id", "b", "rsync", "--delay", "1")  # perhaps it has such an option
+    assert "belongs to the command" not in run.said
+
+
 def test_several_words_keep_their_quoting(run: CommandLine) -> None:
     job_id = run("enqueue", "--", "printf", "%s\n", "a b", "$HOME", "it's").strip()
     assert run.job(job_id).command == "printf '%s\n' 'a b' '$HOME' 'it'\"'\"'s'"

@@ -306,3 +306,27 @@ def test_every_command_says_its_errors_as_json(run: CommandLine, words: tuple[st
         assert error["code"] in known
         assert error["hint"]
         assert done.stderr.splitlines()[0] == f"Error: {error['message']}"
+
+
+def test_jobs_that_have_ended_are_not_cancelled_by_their_state(run: CommandLine) -> None:
+    message, hint = run.error("cancel", "--all", "--state", "completed", "-y", code=2)
+    assert message == "--state: completed jobs have ended and cannot be cancelled"
+    assert hint == "give pending, processing, failed, dead"
+    run("cancel", "--all", "--state", "failed", "-y")  # those that wait for a retry
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("list", "--limit", "-1"), "-1 is less than 0"),
+        (("list", "--limit", "many"), "'many' is not a whole number"),
+        (("list", "--limit", str(2**63)), f"{2**63} is too large"),
+        (("logs", "--attempt", "0", "a"), "0 is less than 1"),
+        (("dlq", "retry", "--canary", "x"), "'x' is not a whole number"),
+        (("worker", "start", "-c", "0"), "0 is not from 1 to 1024"),
+        (("edit", "a", "-p", "1.5"), "'1.5' is not a whole number"),
+        (("enqueue", "--backoff-base", "x", "x"), "'x' is not a number"),
+    ],
+)
+def test_a_bad_number_is_told_in_words(run: CommandLine, args: tuple[str, ...], message: str) -> None:
+    assert str(run.error(*args, code=2)[0]).endswith(f": {message}")

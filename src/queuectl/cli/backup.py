@@ -10,6 +10,7 @@ import click
 from queuectl.cli import output
 from queuectl.cli.options import files, shared
 from queuectl.cli.words import Command
+from queuectl.errors import InvalidInput
 
 if TYPE_CHECKING:
     from queuectl.cli.session import Session
@@ -33,6 +34,8 @@ def command(session: Session, path: str, *, force: bool) -> None:
       queuectl backup queue-backup.db
       queuectl backup --force /var/backups/queue.db
     """
+    if path == "-":  # elsewhere that is stdout
+        raise InvalidInput("a backup cannot go to stdout", "name a file; queuectl export - writes all jobs as text")
     from queuectl.cli.wholefile import appearing
 
     repository = session.repository

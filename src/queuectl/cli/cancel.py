@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 #: States whose jobs `--all` stops; dead ones are cancelled only by name.
 _LIVE = (JobState.PENDING, JobState.PROCESSING)
+_STATES = States((*_LIVE, JobState.FAILED, JobState.DEAD), "jobs have ended and cannot be cancelled")
 
 
 @click.command("cancel", cls=Command)
 @click.argument("ids", nargs=-1, metavar="[ID]…", shell_complete=job_ids(*_LIVE))
 @click.option("--all", "everything", is_flag=True, help="All pending and processing jobs that the filters let through.")
-@click.option("--state", "states", type=States(), multiple=True, metavar="S,…", help="With --all: only these states.")
+@click.option("--state", "states", type=_STATES, multiple=True, metavar="S,…", help="With --all: only these states.")
 @queue_option
 @tag_option
 @search_option
@@ -54,6 +55,11 @@ def command(  # noqa: PLR0917 - Click passes them by name
 
     A pending job is cancelled at once. The command of a processing one gets TERM, with everything
     in its process group, and KILL if it has not ended after --grace.
+
+    \b
+    Examples:
+      queuectl cancel a7
+      queuectl cancel --all --queue mail --dry-run
     """
     which = Filter(ids=ids, states=flat(states) or (() if ids else _LIVE), queues=queues, tags=tags, search=search)
     _check(which, filtered=bool(states or queues or tags or search), everything=everything)

@@ -38,13 +38,18 @@ def command() -> None:
     """Read and change the settings that are kept in the store."""
 
 
-@command.command("list", cls=Command)
+@command.command("list", cls=Command, short_help="List all settings and preferences.")
 @shared
 @click.pass_obj
 def list_settings(session: Session) -> None:
     """List all settings of the store, then what you prefer: key, value, origin, and what it means.
 
     The origin is default, store, option, environment, or file: your config.toml, for preferences.
+
+    \b
+    Examples:
+      queuectl config list
+      queuectl config list --json | jq '.[] | select(.is_set)'
     """
     stored = session.repository.settings()
     rows = [*(_as_object(key, stored) for key in SETTINGS), *_preferences(session)]
@@ -66,7 +71,12 @@ def list_settings(session: Session) -> None:
 @shared
 @click.pass_obj
 def get(session: Session, key: str) -> None:
-    """Print the value of a setting."""
+    """Print the value of a setting.
+
+    \b
+    Example:
+      queuectl config get max-retries
+    """
     _check_key(session, key)
     stored = session.repository.settings()
     if session.json:
@@ -102,7 +112,12 @@ def set_(session: Session, key: str, value: str) -> None:
 @shared
 @click.pass_obj
 def unset(session: Session, key: str) -> None:
-    """Return a setting to its default."""
+    """Return a setting to its default.
+
+    \b
+    Example:
+      queuectl config unset retention.completed
+    """
     _check_key(session, key)
     was_set = session.repository.unset_setting(key, now=now(), by=session.by)
     _report(session, key, {}, "is back at" if was_set else "was not set; it is")

@@ -123,10 +123,22 @@ def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int
         if wish is None:
             acceptance.accept()
             enqueued.report(session, jobs, workers)
+            _hint_at_options(session, words)
             return 0
         with enqueued.kept(session, jobs):
             acceptance.let_through()
             return enqueued.wait_for(session, jobs, wish)
+
+
+def _hint_at_options(session: Session, words: Sequence[str]) -> None:
+    """Say of an option behind a line for the shell that it is not ours: few programs have a blank in their name."""
+    if len(words) > 1 and " " in words[0]:
+        ours = {name for param in click.get_current_context().command.params for name in param.opts}
+        found = next((name for name in (word.partition("=")[0] for word in words[1:]) if name in ours), None)
+        if found:
+            session.hint(
+                f"{found} belongs to the command, as all that stands behind it; enqueue's own options go first"
+            )
 
 
 def _wish(options: dict[str, Any]) -> Wish | None:
@@ -185,7 +197,9 @@ def _source(options: dict[str, Any], words: Sequence[str], moment: int) -> sourc
     if bool(words) + bool(path) + bool(lines) != 1:
         example = "queuectl enqueue 'echo Hello World', or --file jobs.json"
         is_several = words or path or lines
-        raise InvalidInput("give either a command or a file" if is_several else "there is no job to enqueue", example)
+        raise InvalidInput(
+            "give either a command or --file or --lines" if is_several else "there is no job to enqueue", example
+        )
     return sources.Source(lines or path, moment, plain=bool(lines)) if path or lines else None
 
 

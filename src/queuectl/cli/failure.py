@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+#: How Click says it, and how we do: it names its own types, and ranges by a formula.
+_WORDS = (
+    (r"(?<=is not a )valid integer( range)?$", "whole number"),
+    (r"(?<=is not a )valid float( range)?$", "number"),
+    (r"is not in the range x>=(\d+)$", r"is less than \1"),
+    (r"is not in the range (\d+)<=x<=(\d+)$", r"is not from \1 to \2"),
+)
+
+
 def error_of(error: Exception) -> errors.QueuectlError:
     """Return the error to report for an exception."""
     if isinstance(error, errors.QueuectlError):
@@ -62,4 +71,6 @@ def _of_click(error: click.ClickException) -> errors.QueuectlError:
 def _sentence(text: str) -> str:
     """Return one of Click's messages in the form of ours: no capital in front, no full stop."""
     text = re.sub(r"\s+", " ", text).strip().removesuffix(".")
+    for pattern, words in _WORDS:
+        text = re.sub(pattern, words, text)
     return text[:1].lower() + text[1:]

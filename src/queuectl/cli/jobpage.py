@@ -43,19 +43,19 @@ def page(
     """Yield the parts of the page from top to bottom."""
     yield Text.assemble((safe(job.id), "bold"), "  ", state_cell(job.state, glyphs, retrying=is_retrying(job)))
     yield ""
-    yield from _facts({**fields, "next": following}, width)
+    yield from facts({**fields, "next": following}, width)
     if runs:
-        yield _title("Runs")
+        yield title("Runs")
         yield JobTable(RUNS, width=width, at=at, glyphs=glyphs).part(runs)
-    yield _title("History")
+    yield title("History")
     yield Text("\n".join(map(safe, history)), overflow="fold")
     if printed:
-        yield _title("Output of the last run")
+        yield title("Output of the last run")
         # A line that is too long goes on in the next one: nothing that was printed is left out.
         yield Text("\n".join(map(safe, printed.splitlines())), overflow="fold")
 
 
-def _facts(fields: Mapping[str, str], width: int) -> Iterator[RenderableType]:
+def facts(fields: Mapping[str, str], width: int) -> Iterator[RenderableType]:
     """Yield names and values: in two columns, or where these would be narrow one below the other."""
     shown = [
         (Text(name, "dim"), Text(safe(value), "bold" if name == "command" else ""))
@@ -73,7 +73,8 @@ def _facts(fields: Mapping[str, str], width: int) -> Iterator[RenderableType]:
     yield table
 
 
-def _title(text: str) -> Padding:
+def title(text: str) -> Padding:
+    """Return the heading of a part."""
     return Padding(Text(text, "bold"), (1, 0, 0, 0))
 
 

@@ -29,6 +29,12 @@ def command(session: Session, job_id: str, *, follow: bool, lines: int | None, a
 
     In a pipe these are the very bytes; on a terminal control characters are made visible. Of long
     output the head and the tail are kept; see the setting log-max-bytes.
+
+    \b
+    Examples:
+      queuectl logs k3v9t2m8qa
+      queuectl logs --follow k3v9
+      queuectl logs --attempt 1 k3v9 | tail
     """
     if session.json:
         raise InvalidInput("logs are bytes and have no JSON form", "leave out --json")

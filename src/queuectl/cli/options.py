@@ -194,16 +194,17 @@ def preferred(key: str) -> Callable[[], Any]:
     return default
 
 
-class Count(click.IntRange):
+class Count(click.types.IntParamType):
     """A number of things, 0 and more: what a store can hold is no bound that a person needs to read of."""
 
-    name = "whole number"  # as an error calls it
-
-    def __init__(self) -> None:
-        super().__init__(min=0, max=2**63 - 1)
-
-    def _describe_range(self) -> str:
-        return ""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        number: int = super().convert(value, param, ctx)
+        if number < 0:
+            self.fail(f"{number} is less than 0", param, ctx)
+        if number >= 2**63:
+            self.fail(f"{number} is too large", param, ctx)
+        return number
 
 
 _COUNT = Count()

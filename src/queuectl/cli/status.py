@@ -30,6 +30,11 @@ def command(session: Session, *, seconds: float | None) -> None:
     """Count the jobs by state, and show the paused queues and the workers that are alive.
 
     No job stays in `failed`: it goes on to `pending` for a retry, or to `dead`.
+
+    \b
+    Examples:
+      queuectl status
+      queuectl status --json | jq .jobs.dead
     """
     if seconds is not None:
         watch(session, lambda width, _height: _page(session, width), seconds=seconds)

@@ -99,6 +99,11 @@ def list_workers(session: Session) -> None:
     """List the workers that are alive.
 
     In a pipe: name, host, pid, slots, ids of its jobs, last heartbeat.
+
+    \b
+    Examples:
+      queuectl worker list
+      queuectl worker list --json | jq '.[].jobs'
     """
     from queuectl.cli.jobjson import worker_object
     from queuectl.cli.status import live_workers
@@ -122,7 +127,7 @@ def list_workers(session: Session) -> None:
             output.line(identity.name, identity.host, identity.pid, identity.slots, jobs, shown["heartbeat_at"])
 
 
-@command.command("stop", cls=Command)
+@command.command("stop", cls=Command, short_help="Stop workers from any terminal.")
 @click.argument("names", nargs=-1, metavar="[NAME]…", shell_complete=worker_names)
 @click.option("--now", "at_once", is_flag=True, help="Stop their commands too; the jobs go back to the queue.")
 @click.option("--wait", type=Duration(), metavar="DUR", help="Wait until they are gone, but not longer than this.")
@@ -132,6 +137,11 @@ def stop(session: Session, names: tuple[str, ...], *, at_once: bool, wait: float
     """Stop workers from any terminal: all of them, or the named ones.
 
     They claim nothing more, let their running jobs finish, and end.
+
+    \b
+    Examples:
+      queuectl worker stop
+      queuectl worker stop desk --wait 10m
     """
     from queuectl.cli import stopping
 
@@ -147,7 +157,8 @@ def _check_names(name: str | None, queues: tuple[str, ...]) -> None:
             try:
                 FIELDS[field](value)
             except InvalidInput as error:
-                raise InvalidInput(f"{option}: {error.message}", error.hint) from None
+                hint = error.hint and error.hint.replace("an id", "a name")  # the rules are those of ids
+                raise InvalidInput(f"{option}: {error.message}", hint) from None
 
 
 def _observer(session: Session, options: WorkerOptions, log_format: str | None) -> Lines | LiveDisplay:

@@ -115,4 +115,4 @@ def _draw(session: Session, found: DeadGroups, *, filtered: bool) -> None:
     output.render(group_table(found, width=output.console().width, at=now(), unicode=output.speaks_unicode()))
     output.flush()
     example = found.groups[0].id[: found.digits]
-    session.hint(f"{session.call(f'dlq list --group {example}')} shows the jobs, dlq retry --group puts them back")
+    session.hint(f"{session.call(f'dlq list --group {example}')} shows the jobs; retry instead of list puts them back")

@@ -8,6 +8,7 @@ import click
 
 from queuectl.cli import output
 from queuectl.cli.options import job_ids, shared
+from queuectl.cli.session import now
 from queuectl.cli.words import Command
 from queuectl.duration import format_time
 from queuectl.errors import WrongState
@@ -53,6 +54,11 @@ def command(session: Session, job_id: str) -> None:
 
     In a pipe an attempt is a line with tabs between attempt, started_at, duration_seconds, exit_code,
     error and the last line that it printed.
+
+    \b
+    Examples:
+      queuectl dlq show a7
+      queuectl dlq show a7 --json | jq -r '.next[].command'
     """
     from queuectl.cli.jobjson import job_object
     from queuectl.repository.base import Filter
@@ -77,9 +83,29 @@ def command(session: Session, job_id: str) -> None:
         next_steps = [step._asdict() for step in steps]
         output.document(job_object(job) | died_of | {"runs": runs, "output": printed, "next": next_steps})
         return
-    for name, value in _facts(job, died_of):
+    if output.is_terminal():
+        _draw(job, dict(_facts(job, died_of)), attempts, printed, steps)
+    else:
+        _write(dict(_facts(job, died_of)), attempts, printed, steps)
+
+
+def _draw(job: Job, facts: dict[str, object], attempts: Sequence[Attempt], printed: str, steps: Sequence[Step]) -> None:
+    """Draw a page as `queuectl show` does."""
+    from queuectl.cli.dlq.page import page
+    from queuectl.cli.tables import glyphs_for
+
+    width, glyphs = output.console().width, glyphs_for(unicode=output.speaks_unicode())
+    about = {name: str(value) for name, value in facts.items()}
+    output.render(*page(job, about, attempts, printed, steps, width=width, at=now(), glyphs=glyphs))
+
+
+def _write(facts: dict[str, object], attempts: Sequence[Attempt], printed: str, steps: Sequence[Step]) -> None:
+    """Write what a pipe gets."""
+    for name, value in facts.items():
         output.line(f"{name}:", value)
-    _write_attempts(attempts)
+    output.write("\nattempts:\n")
+    for one in attempts:
+        output.line(one.attempt, one.started_at, one.duration_seconds, one.exit_code, one.error, one.last_line)
     if printed:
         output.write("\noutput of the last attempt:\n")
         for line in printed.splitlines():
@@ -135,17 +161,6 @@ def _attempt(claim: Transition, end: Transition, last_line: str) -> Attempt:
     duration = None if end.since is None else (end.at - end.since) / 1000
     at = (format_time(started), format_time(end.at))
     return Attempt(claim.attempt, *at, duration, end.exit_code, end.reason, claim.worker, last_line)
-
-
-def _write_attempts(attempts: Sequence[Attempt]) -> None:
-    output.write("\nattempts:\n")
-    if output.is_terminal():
-        from queuectl.cli.dlq.table import attempt_table
-
-        output.render(attempt_table(attempts))
-        return
-    for one in attempts:
-        output.line(one.attempt, one.started_at, one.duration_seconds, one.exit_code, one.error, one.last_line)
 
 
 def _steps(session: Session, job: Job, group: str, others: int) -> Iterable[Step]:

@@ -1,20 +1,14 @@
-"""What people see of groups of dead jobs, and of the attempts of one: renderables, returned and never printed."""
+"""What people see of groups of dead jobs: renderables, returned and never printed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-from rich.text import Text
-
-from queuectl.cli.output import safe
 from queuectl.cli.tables import Cell, Column, JobTable, age, glyphs_for
-from queuectl.duration import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from rich.table import Table
 
-    from queuectl.cli.dlq.show import Attempt
     from queuectl.repository.dead import DeadGroup, DeadGroups
 
 
@@ -34,15 +28,3 @@ def group_table(found: DeadGroups, *, width: int, at: int, unicode: bool) -> Tab
 
 def _queues(group: DeadGroup) -> str:
     return "" if group.queues == ("default",) else ", ".join(group.queues)
-
-
-def attempt_table(attempts: Sequence[Attempt]) -> Table:
-    """Return the attempts of a job, a row each; the last line that each printed wraps."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for title in ("ATTEMPT", "STARTED", "TOOK", "ENDED", "LAST LINE"):
-        table.add_column(title, no_wrap=title in {"ATTEMPT", "TOOK"}, overflow="fold")
-    for one in attempts:
-        took = "" if one.duration_seconds is None else format_duration(one.duration_seconds)
-        cells = (str(one.attempt), one.started_at or "", took, one.error or "", one.last_line)
-        table.add_row(*(Text(safe(cell), "red" if cell == one.error else "") for cell in cells))
-    return table
