@@ -24,9 +24,6 @@ PAGES = [
 ]
 TYPED = [page for page in PAGES if "<!-- run -->" in (ROOT / page).read_text(encoding="utf-8")]
 
-#: Words that the pages name and the program is about to have.
-COMING = {"top"}
-
 
 def test_the_pages_for_strangers_and_agents_are_typed() -> None:
     assert {"docs/tutorial.md", "docs/agents.md"} <= set(TYPED)
@@ -67,7 +64,7 @@ def test_every_command_and_option_of_a_page_is_there(page: str) -> None:
         while isinstance(group, click.Group):
             while rest and rest[0].startswith("-"):  # shared options in front
                 rest = rest[2 if rest[0] == "--db" else 1 :]
-            if not rest or rest[0] in COMING or rest[0].isupper():
+            if not rest or rest[0].isupper():
                 break
             word = rest.pop(0)
             assert word in {*group.list_commands(context), "ls"}, (page, words)
