@@ -8,10 +8,22 @@ import click
 
 from queuectl.cli import output
 from queuectl.cli.confirm import confirm, demand_somebody
-from queuectl.cli.options import Duration, States, flat, job_ids, queue_option, search_option, shared, tag_option
+from queuectl.cli.options import (
+    Duration,
+    States,
+    check_ids_or_all,
+    dry_run_option,
+    flat,
+    job_ids,
+    queue_option,
+    search_option,
+    shared,
+    tag_option,
+    yes_option,
+)
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
-from queuectl.errors import InvalidInput, WrongState
+from queuectl.errors import WrongState
 from queuectl.model import JobState
 from queuectl.repository.base import Cancelled, Filter
 
@@ -34,8 +46,8 @@ _STATES = States((*_LIVE, JobState.FAILED, JobState.DEAD), "jobs have ended and 
     "--grace", type=Duration(), default="5s", show_default=True, metavar="DUR",
     help="How long a running command has between TERM and KILL.",
 )  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
+@yes_option
 @shared
 @click.pass_obj
 def command(  # noqa: PLR0917 - Click passes them by name
@@ -62,7 +74,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
       queuectl cancel --all --queue mail --dry-run
     """
     which = Filter(ids=ids, states=flat(states) or (() if ids else _LIVE), queues=queues, tags=tags, search=search)
-    _check(which, filtered=bool(states or queues or tags or search), everything=everything)
+    check_ids_or_all("cancel", ids, everything=everything, filtered=bool(states or queues or tags or search))
     repository = session.repository
     if dry_run:
         jobs = _candidates(session, which)
@@ -81,13 +93,6 @@ def command(  # noqa: PLR0917 - Click passes them by name
     _report(session, cancelled)
     if cancelled.asked and not workers:
         session.hint("no worker is running; the next one to start stops what still runs")
-
-
-def _check(which: Filter, *, filtered: bool, everything: bool) -> None:
-    if everything == bool(which.ids):
-        raise InvalidInput("name the jobs to cancel, or say --all", "queuectl list shows the jobs")
-    if which.ids and filtered:
-        raise InvalidInput("filters go with --all, not with ids", "leave out the one or the other")
 
 
 def _candidates(session: Session, which: Filter) -> list[Job]:

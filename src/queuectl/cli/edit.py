@@ -10,7 +10,7 @@ from queuectl.changes import ABSENT, NO_CHANGES, Changes
 from queuectl.cli import output
 from queuectl.cli.changing import changes_of, field_names, placed
 from queuectl.cli.enqueue import variable
-from queuectl.cli.options import Duration, Time, files, job_ids, queue_names, shared, tag_names
+from queuectl.cli.options import Duration, Time, dry_run_option, files, job_ids, queue_names, shared, tag_names
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput, WrongState
@@ -58,7 +58,7 @@ class _OrNone(click.ParamType[object]):
     "--set", "pairs", multiple=True, metavar="FIELD=VALUE", shell_complete=field_names,
     help="Any field of a specification, or env.NAME; text or JSON, none takes it away.",
 )  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
+@dry_run_option
 @shared
 @click.pass_obj
 def command(

@@ -223,6 +223,8 @@ search_option = click.option(
     metavar="TEXT",
     help="Only if the id or the command contains this, in any case.",
 )
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 limit_option = click.option(
     "-n", "--limit", type=_COUNT, default=preferred("list.limit"), metavar="N",
     help="Only the newest N; 0 for all.  [default: 50]",
@@ -241,3 +243,15 @@ _SHARED: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("-q", "--quiet"), {"is_flag": True, "help": "Print data and errors only."}),
     (("--debug",), {"is_flag": True, "help": "Show a traceback with an error."}),
 )
+
+
+def check_ids_or_all(verb: str, ids: tuple[str, ...], *, everything: bool, filtered: bool) -> None:
+    """See to it that a line names jobs or says `--all`, and has filters only with `--all`.
+
+    Raises:
+        InvalidInput: it says neither, or both.
+    """
+    if everything == bool(ids):
+        raise InvalidInput(f"name the jobs to {verb}, or say --all", "queuectl list shows the jobs")
+    if ids and filtered:
+        raise InvalidInput("filters go with --all, not with ids", "leave out the one or the other")

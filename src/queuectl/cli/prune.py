@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from queuectl.cli.options import Duration, States, flat, queue_option, shared, tag_option
+from queuectl.cli.options import Duration, States, dry_run_option, flat, queue_option, shared, tag_option, yes_option
 from queuectl.cli.removal import Verb, remove_all
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
@@ -23,8 +23,8 @@ _DEFAULT = (JobState.COMPLETED, JobState.CANCELLED)
 @click.option("--older-than", type=Duration(), metavar="DUR", help="Only jobs that ended longer ago than this.")
 @queue_option
 @tag_option
-@click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
+@yes_option
 @shared
 @click.pass_obj
 def command(

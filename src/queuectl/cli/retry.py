@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from queuectl.cli.options import States, flat, job_ids, queue_option, search_option, shared, tag_option
+from queuectl.cli.options import (
+    States,
+    check_ids_or_all,
+    dry_run_option,
+    flat,
+    job_ids,
+    queue_option,
+    search_option,
+    shared,
+    tag_option,
+    yes_option,
+)
 from queuectl.cli.retrying import Order, is_agreed, put_back, would_put_back
 from queuectl.cli.words import Command
-from queuectl.errors import InvalidInput
 from queuectl.model import FINAL
 from queuectl.repository.base import Filter
 
@@ -28,8 +38,8 @@ if TYPE_CHECKING:
 @queue_option
 @tag_option
 @search_option
-@click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
+@yes_option
 @shared
 @click.pass_obj
 def command(  # noqa: PLR0917 - Click passes them by name
@@ -54,10 +64,7 @@ def command(  # noqa: PLR0917 - Click passes them by name
       queuectl retry a7
       queuectl retry --all --state cancelled --tag nightly --dry-run
     """
-    if everything == bool(ids):
-        raise InvalidInput("name the jobs to retry, or say --all", "queuectl list shows the jobs")
-    if ids and (states or queues or tags or search):
-        raise InvalidInput("filters go with --all, not with ids", "leave out the one or the other")
+    check_ids_or_all("retry", ids, everything=everything, filtered=bool(states or queues or tags or search))
     which = Filter(ids=ids, states=flat(states) or tuple(sorted(FINAL)), queues=queues, tags=tags, search=search)
     order = Order(which)
     if dry_run:

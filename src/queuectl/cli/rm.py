@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from queuectl.cli.options import job_ids, shared
+from queuectl.cli.options import dry_run_option, job_ids, shared
 from queuectl.cli.removal import Verb, remove_named
 from queuectl.cli.words import Command
 from queuectl.model import FINAL
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("rm", cls=Command)
 @click.argument("ids", nargs=-1, required=True, metavar="ID…", shell_complete=job_ids(*sorted(FINAL)))
-@click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
+@dry_run_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask if there are several.")
 @shared
 @click.pass_obj

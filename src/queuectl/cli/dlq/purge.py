@@ -7,7 +7,16 @@ from typing import Any
 import click
 
 from queuectl.cli.dlq.choice import group_option, named_or_filtered
-from queuectl.cli.options import Duration, job_ids, queue_option, search_option, shared, tag_option
+from queuectl.cli.options import (
+    Duration,
+    dry_run_option,
+    job_ids,
+    queue_option,
+    search_option,
+    shared,
+    tag_option,
+    yes_option,
+)
 from queuectl.cli.removal import Verb, remove_all, remove_named
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
@@ -22,8 +31,8 @@ from queuectl.model import JobState
 @queue_option
 @tag_option
 @search_option
-@click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
+@yes_option
 @shared
 @click.pass_obj
 def command(

@@ -9,7 +9,16 @@ import click
 
 from queuectl.cli.changing import changes_of, field_names
 from queuectl.cli.dlq.choice import group_option, named_or_filtered
-from queuectl.cli.options import job_ids, named, queue_option, search_option, shared, tag_option
+from queuectl.cli.options import (
+    dry_run_option,
+    job_ids,
+    named,
+    queue_option,
+    search_option,
+    shared,
+    tag_option,
+    yes_option,
+)
 from queuectl.cli.retrying import Order, is_agreed, put_back, would_put_back
 from queuectl.cli.words import Command
 from queuectl.duration import parse_rate
@@ -46,8 +55,8 @@ class Rate(click.ParamType[float]):
     help="Try N of them first, and the rest only if all N succeed.",
 )  # fmt: skip
 @click.option("--rate", type=Rate(), metavar="N/s|m|h", help="Start no more than so many a second, minute or hour.")
-@click.option("--dry-run", is_flag=True, help="Only say which jobs it would be.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
+@yes_option
 @shared
 @click.pass_obj
 def command(
