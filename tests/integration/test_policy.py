@@ -182,7 +182,7 @@ def test_an_option_that_contradicts_a_field_is_refused(run: CommandLine) -> None
         ("--give-up-on", "0", "give_up_on: exit code 0 means success", "one of these fields"),
         ("--backoff-jitter", "2", "backoff_jitter: 2.0 is not a number from 0 to 1", "chance"),
         ("--backoff-max", "x", "--backoff-max: 'x' is not a duration", "write a duration"),
-        ("--retry-for", "0", "retry_for: 0.0 is no time to try again in", "max_retries 1"),
+        ("--retry-for", "0", "retry_for: 0 is no time to try again in", "max_retries 1"),
     ],
     ids=str,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,8 +40,9 @@ def command(session: Session, path: str, *, force: bool) -> None:
     if path == "-":
         if session.json:
             raise InvalidInput("stdout is for the export itself, not for --json", "leave --json out, or name a file")
-        counted = _Counted(session.repository.export())
-        counted.write(output.write)
+        with closing(session.repository.export()) as entries:
+            counted = _Counted(entries)
+            counted.write(output.write)
     else:
         counted = _write_file(session, path, force=force)
     if counted.running:
@@ -55,8 +57,9 @@ def _write_file(session: Session, path: str, *, force: bool) -> _Counted:
     from queuectl.cli.wholefile import appearing
 
     repository = session.repository
-    with appearing(path, store=repository.directory_name.removesuffix(".d"), force=force) as made:
-        counted = _Counted(repository.export())
+    store = repository.directory_name.removesuffix(".d")
+    with appearing(path, store=store, force=force) as made, closing(repository.export()) as entries:
+        counted = _Counted(entries)
         with open(made, "w", encoding="ascii") as file:
             counted.write(file.write)
             file.flush()

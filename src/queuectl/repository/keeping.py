@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from queuectl.repository.archive import Entry
 
@@ -21,7 +21,7 @@ class Imported(NamedTuple):
 class Keeping(Protocol):
     """Copies of everything: as lines for any store of ours, and as a file of the same engine."""
 
-    def export(self) -> Iterator[dict[str, Any]]:
+    def export(self) -> Generator[dict[str, Any], None, None]:
         """Yield everything as the lines that `queuectl.repository.archive` describes.
 
         Read from one snapshot and streamed: memory does not grow with the number of jobs.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from queuectl.repository.sqlite.connection import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from queuectl.repository.archive import Entry
     from queuectl.repository.keeping import Imported
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Keeping(Connection):
     """The part of the repository that copies everything."""
 
-    def export(self) -> Iterator[dict[str, Any]]:
+    def export(self) -> Generator[dict[str, Any], None, None]:
         """Yield everything as lines; see `JobRepository.export`."""
         from queuectl.repository.sqlite import archive
 
