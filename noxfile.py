@@ -167,7 +167,7 @@ def _check_installation(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit and integration tests against the installed wheel."""
     _install_wheel(session, *_group("test"))
-    # Measuring takes a third of the time, and finds the same lines on each Python: that of nox, which is there, will do.
+    # Measuring takes a third of the time and finds the same lines on each Python: that of nox, which is there, will do.
     _pytest(session, "tests/unit", "tests/integration", measured=session.python == f"3.{sys.version_info.minor}")
 
 
