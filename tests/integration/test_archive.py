@@ -351,7 +351,13 @@ def test_a_file_that_is_not_right_is_refused_by_its_line_and_nothing_is_stored(
         ("dead", {"env": {"A": 1}}, "env: ['A']: a number is not a string"),
         ("dead", {"policy": {"retry": 1}}, "policy: unknown field 'retry'"),
         ("dead", {"policy": {"retry_on": "x"}}, "policy: retry_on: 'x' is not a list"),
-        ("dead", {"policy": {"retry_for": "x"}}, "policy: 'x' is not a number"),
+        ("dead", {"policy": {"retry_for": "x"}}, "policy: retry_for: 'x' is not a number"),
+        ("dead", {"policy": {"retry_for": 1e300}}, "policy: retry_for: 1e+300 is not "),
+        ("dead", {"policy": {"retry_for": 0}}, "policy: retry_for: 0 is no time"),
+        ("dead", {"policy": {"backoff_jitter": 2}}, "policy: backoff_jitter: 2 is not a number from 0 to 1"),
+        ("dead", {"policy": {"success_codes": ["x"]}}, "policy: success_codes[0]: 'x' is not an exit code"),
+        ("dead", {"policy": {"retry_on": ["1"], "give_up_on": ["1"]}}, "policy: give_up_on: 1 stands in retry_on too"),
+        ("dead", {"created_at": 2**53 - 1}, "created_at: 9007199254740991 is not a whole number from 0 to 2534"),
         ("dead", {"comand": "x"}, "unknown field 'comand'"),
         ("running", {"runs": 0}, "runs: it does not fit a job that is processing"),
         ("ready", {"next_run_at": None}, "next_run_at: it does not fit a job that is pending"),
@@ -366,6 +372,13 @@ def test_a_job_that_cannot_be_is_refused_with_its_name(
     assert where.startswith("test: line ")
     assert said.startswith(message)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("field", ["backoff_base", "duration_seconds", "timeout"])
+def test_a_number_beyond_all_others_is_refused(field: str, full: SqliteRepository) -> None:
+    lines = _changed(exported(full), "dead", **{field: 12345.5})
+    with pytest.raises(errors.InvalidInput, match=f"{field}: inf is not a number of 0 or more"):
+        list(read([line.replace(b"12345.5", b"1e999") for line in lines], source="test"))
 
 
 def test_what_stands_twice_in_an_export_is_refused_with_its_line(

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from queuectl import errors
 from queuectl.changes import Changes, parse_changes
+from queuectl.duration import MAX_INSTANT
 from queuectl.model import (
     FINAL,
     NO_POLICY,
@@ -1054,6 +1055,19 @@ class TestRetry:
         with pytest.raises(errors.JobNotFound, match="'nobody'"):
             repository.retry(Filter(ids=("a", "nobody")), now=NOW)
         assert repository.get("a").state is JobState.DEAD
+
+    def test_a_unique_key_that_goes_stands_in_nobodys_way(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a", unique_key="k")
+        _enqueue(repository, "b", unique_key="k")
+        changes = parse_changes(["unique_key=none"], now=NOW)
+        assert list(repository.retry(Filter(ids=("a",)), now=NOW, changes=changes)) == ["a"]
+        assert (repository.get("a").state, repository.get("a").unique_key) == (JobState.PENDING, None)
+
+    def test_no_spacing_leads_beyond_the_last_instant(self, repository: JobRepository, worker: int) -> None:
+        _dead(repository, worker, "a", "b")
+        changes = parse_changes(["run_at=9999-12-31T23:59:59Z"], now=NOW)
+        repository.retry(EVERY, now=NOW, spacing=HOUR, changes=changes)
+        assert repository.get("b").next_run_at == MAX_INSTANT
 
     def test_a_unique_key_that_is_taken_meanwhile_refuses_the_whole_call(
         self, repository: JobRepository, worker: int

@@ -554,3 +554,12 @@ def _see_that_it_hangs_together(path: Path) -> None:
         assert kept == real
         bad = "SELECT id FROM jobs WHERE (state = 'processing') <> (lease_token IS NOT NULL)"
         assert database.execute(bad).fetchall() == []
+
+
+def test_there_may_be_more_open_queues_than_sqlite_binds_values(path: Path) -> None:
+    with closing(SqliteRepository(path)) as repository:
+        repository.enqueue([JobSpec("true", queue=f"q{number}", run_at=NOW + 9) for number in range(100)], now=NOW)
+        repository.pause(["other"], now=NOW, by="me@here")
+        repository._db.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 50)
+        assert not repository.outlook(now=NOW).ready
+        assert repository.outlook(now=NOW + 9).ready

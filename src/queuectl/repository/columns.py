@@ -7,11 +7,14 @@ know the value's place. Values of `env` never stand in a message.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
+from queuectl.duration import MAX_INSTANT
 from queuectl.errors import InvalidInput, quoted
 from queuectl.fields import FIELDS, MAX_RETRIES, kind_of
 from queuectl.model import NO_POLICY, JobState
+from queuectl.policy import POLICY_FIELDS, amended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 #: More than any counter of a store comes to, and exact in every reader of JSON.
 _MOST = 2**53 - 1
+_LARGEST = 1e300
+_CODE = re.compile("[0-9]{1,3}")
 
 DAMAGED = "nothing was stored; the file is damaged, or was changed by hand"
 
@@ -34,7 +39,8 @@ def _whole(lowest: int = 0, highest: int = _MOST) -> Check:
 
 
 def _number(value: object) -> float:
-    if type(value) in {int, float} and value >= 0:  # type: ignore[operator]
+    # An integer of JSON may be too large for a float, and `1e999` is infinite.
+    if type(value) in {int, float} and 0 <= value <= _LARGEST:  # type: ignore[operator]
         return float(value)  # type: ignore[arg-type]
     raise InvalidInput(f"{shown(value)} is not a number of 0 or more", DAMAGED)
 
@@ -68,19 +74,28 @@ def _one_of(*states: JobState) -> Check:
 
 
 def _policy(value: object) -> str:
-    """Check what a job asks for beyond the settings; return it as its column."""
+    """Check what a job asks for beyond the settings as it was checked when it came; return it as its column."""
     if not isinstance(value, dict) or not value:
         raise InvalidInput(f"{shown(value)} is not a policy", DAMAGED)
-    for name, asked in value.items():
-        if name not in NO_POLICY._fields:
-            raise InvalidInput(f"unknown field {quoted(name)}", DAMAGED)
-        is_list = isinstance(getattr(NO_POLICY, name), tuple)
-        if is_list and isinstance(asked, list) and asked and all(type(one) in {int, str} for one in asked):
-            continue
-        if is_list:
-            raise InvalidInput(f"{name}: {shown(asked)} is not a list of endings", DAMAGED)
-        _number(asked)
-    return json.dumps(value, separators=(",", ":"))
+    asked = {name: _asked(name, given) for name, given in value.items()}
+    amended(NO_POLICY, asked)
+    return json.dumps(asked, separators=(",", ":"))
+
+
+def _asked(name: str, value: object) -> Any:
+    if name not in POLICY_FIELDS:
+        raise InvalidInput(f"unknown field {quoted(name)}", DAMAGED)
+    if isinstance(getattr(NO_POLICY, name), tuple):
+        if not isinstance(value, list) or not value:
+            raise InvalidInput(f"{name}: {shown(value)} is not a list of endings", DAMAGED)
+        if name != "success_codes":  # endings are kept as words, those too that are numbers
+            value = [int(one) if isinstance(one, str) and _CODE.fullmatch(one) else one for one in value]
+    elif type(value) not in {int, float}:
+        raise InvalidInput(f"{name}: {shown(value)} is not a number", DAMAGED)
+    try:
+        return POLICY_FIELDS[name](value)
+    except InvalidInput as error:
+        raise InvalidInput(f"{name}: {error.message}".replace(": [", "["), error.hint) from None
 
 
 def _json(check: Check) -> Check:
@@ -100,6 +115,7 @@ def shown(value: object) -> str:
 
 _KEPT = tuple(state for state in JobState if state is not JobState.FAILED)
 _exit_code = _whole(-(2**31), 2**31)
+_instant = _whole(0, MAX_INSTANT)
 
 #: Every column of a job that is kept, in the order of the file, with its check.
 JOB: dict[str, Check] = {
@@ -112,12 +128,12 @@ JOB: dict[str, Check] = {
     "attempts": _whole(),
     "max_retries": _whole(0, MAX_RETRIES),
     "backoff_base": _number,
-    "created_at": _whole(),
-    "updated_at": _whole(),
-    "next_run_at": _whole(),
+    "created_at": _instant,
+    "updated_at": _instant,
+    "next_run_at": _instant,
     "delayed": _flag,
-    "started_at": _whole(),
-    "finished_at": _whole(),
+    "started_at": _instant,
+    "finished_at": _instant,
     "duration_seconds": _number,
     "exit_code": _exit_code,
     "error": text,
@@ -129,7 +145,7 @@ JOB: dict[str, Check] = {
     "timeout": _number,
     "unique_key": FIELDS["unique_key"],
     "policy": _policy,
-    "retry_until": _whole(),
+    "retry_until": _instant,
     "signature": text,
     "runs": _whole(),
     "returned": _whole(),
@@ -143,16 +159,16 @@ ABSENT = {"delayed": 0, "runs": 0, "returned": 0}
 #: The same of a transition.
 STEP: dict[str, Check] = {
     "id": _whole(1),
-    "at": _whole(),
+    "at": _instant,
     "state": _one_of(*JobState),
     "attempt": _whole(),
     "run": _whole(),
-    "since": _whole(),
+    "since": _instant,
     "worker": text,
     "reason": text,
     "exit_code": _exit_code,
 }
 STEP_NEEDED = ("id", "at", "state", "attempt", "run")
 
-PAUSED: dict[str, Check] = {"queue": text, "since": _whole(), "by": text}
-ACTION: dict[str, Check] = {"at": _whole(), "by": text, "verb": text, "what": text, "jobs": _whole()}
+PAUSED: dict[str, Check] = {"queue": text, "since": _instant, "by": text}
+ACTION: dict[str, Check] = {"at": _instant, "by": text, "verb": text, "what": text, "jobs": _whole()}

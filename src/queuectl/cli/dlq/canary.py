@@ -116,13 +116,15 @@ def _pause_of(session: Session, queue: str) -> tuple[str, str] | None:
 
 def _watch(session: Session, jobs: Sequence[Job], stops: Stops) -> list[Fate]:
     """Wait until these jobs have ended or somebody stops it; tell each end, and return what has become of them."""
+    from queuectl.cli.outcomes import standing
+
     fates = {job.id: Fate(job.id, str(JobState.PENDING), None) for job in jobs}
     seqs = {job.id: job.seq for job in jobs}
     waiting = set(fates)
     is_told = False
     looks = 0
     while waiting and not stops.number:
-        found = {job.id: job for job in session.repository.list(Filter(ids=tuple(waiting))).jobs}
+        found = {job.id: job for job in standing(session.repository, tuple(waiting))}
         for job_id in sorted(waiting):
             job = found.get(job_id)
             is_gone = job is None or job.seq != seqs[job_id]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from queuectl import errors
 from queuectl.changes import NO_CHANGES
+from queuectl.duration import MAX_INSTANT
 from queuectl.model import FINAL, JobState
 from queuectl.repository.base import Cancelled
 from queuectl.repository.sqlite.actions import listed, note
@@ -68,10 +69,10 @@ class Acting(Connection):
             try:
                 for number, (seq, _, state) in enumerate(rows):
                     whence = "retried from the Dead Letter Queue" if state == JobState.DEAD else "retried"
-                    due = first + number * spacing
+                    due = min(first + number * spacing, MAX_INSTANT)
                     reason = _reason(whence, by, changes)
+                    change(db, seq, lasting, now=now)  # first: a unique key that goes is in nobody's way
                     db.execute(_RETRY, (int(due > now), due, now, reason, seq))
-                    change(db, seq, lasting, now=now)
             except sqlite3.IntegrityError as error:
                 raise errors.UniqueKeyTaken(
                     "a pending or processing job has the unique key of a job to retry",

@@ -14,7 +14,7 @@ from queuectl.model import Cancel, Complete, Outcome, Retry, Return
 from queuectl.repository import base
 from queuectl.repository.sqlite.connection import Connection
 from queuectl.repository.sqlite.pause import open_queues
-from queuectl.repository.sqlite.rows import COLUMNS, job_of, marks
+from queuectl.repository.sqlite.rows import COLUMNS, job_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -183,9 +183,11 @@ def _has_ready(db: sqlite3.Connection, queues: Sequence[str], now: int) -> bool:
 
     So of what is due elsewhere no more is looked at than a turn makes ready.
     """
-    mine = f"queue IN ({marks(queues)})" if queues else "1"
-    query = _HAS_READY.format(mine=mine)
-    return bool(db.execute(query, (*queues, now, _PROMOTE_AT_MOST, *queues, now, _PROMOTE_AT_MOST - 1)).fetchone()[0])
+    # As one value: SQLite binds only so many, and while something is paused there may be as many as there are queues.
+    mine = "queue IN (SELECT value FROM json_each(?))" if queues else "1"
+    some = (json.dumps(list(queues)),) if queues else ()
+    values = (*some, now, _PROMOTE_AT_MOST, *some, now, _PROMOTE_AT_MOST - 1)
+    return bool(db.execute(_HAS_READY.format(mine=mine), values).fetchone()[0])
 
 
 def _next_retry(db: sqlite3.Connection, queues: Sequence[str]) -> int | None:
