@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from queuectl.changes import parse_changes
 from queuectl.errors import StoreError
 from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome, Retry
 from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
@@ -24,8 +25,8 @@ WORKER = WorkerIdentity("w", "h", "b", "n", 1, 1, 4, (), "p")
 FAILED = Execution(Outcome.EXITED, 1, "exit code 1", NOW, NOW, 0.1)
 
 
-def account(repository: SqliteRepository) -> list[tuple[str, int, int]]:
-    """Return where every job stands, held against its history and the counters."""
+def account(repository: SqliteRepository) -> tuple[int, list[tuple[str, int, int]]]:
+    """Return what is noted and where every job stands, held against its history and the counters."""
     jobs = list(repository.list().jobs)
     counts = repository.counts(now=NOW)
     assert {state: sum(job.state is state for job in jobs) for state in counts.states} == counts.states
@@ -35,7 +36,8 @@ def account(repository: SqliteRepository) -> list[tuple[str, int, int]]:
     assert counts.pruned == len(set(range(1, 9)) - seqs)
     assert {job for (job,) in repository._db.execute("SELECT job FROM history")} <= seqs
     assert {job for (job,) in repository._db.execute("SELECT seq FROM tags")} == {job.seq for job in jobs if job.tags}
-    return [(job.state.value, job.attempts, len(repository.history(job))) for job in jobs]
+    noted = len(repository.actions())
+    return noted, [(job.state.value, job.attempts, len(repository.history(job))) for job in jobs]
 
 
 def prepared(path: Path) -> tuple[SqliteRepository, int, list[Lease]]:
@@ -107,7 +109,23 @@ def remove(repository: SqliteRepository, _worker: int, _leases: list[Lease]) -> 
     return repository.remove(Filter(ids=tuple(job.id for job in ended)))
 
 
-@pytest.mark.parametrize("act", [enqueue, turn, cancel, prune, remove])
+def pause(repository: SqliteRepository, _worker: int, _leases: list[Lease]) -> object:
+    return repository.pause(["a", "b"], now=NOW, by="me@here")
+
+
+def edit(repository: SqliteRepository, _worker: int, _leases: list[Lease]) -> object:
+    waiting = repository.list(Filter(states=(JobState.PENDING,))).jobs
+    changes = parse_changes(["tags=u,t", "queue=other", "delay=1h", "retry_for=1h"], now=NOW)
+    return repository.edit([job.id for job in waiting], changes, now=NOW, by="me@here")
+
+
+def retry(repository: SqliteRepository, _worker: int, _leases: list[Lease]) -> object:
+    changes = parse_changes(["tags=u,t", "queue=other"], now=NOW)
+    which = Filter(states=(JobState.CANCELLED,))
+    return repository.retry(which, now=NOW, by="me@here", spacing=5, changes=changes)
+
+
+@pytest.mark.parametrize("act", [enqueue, turn, cancel, prune, remove, edit, retry, pause])
 def test_a_failure_at_any_step_changes_nothing(
     tmp_path: Path, act: Callable[[SqliteRepository, int, list[Lease]], object]
 ) -> None:
