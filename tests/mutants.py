@@ -39,12 +39,13 @@ WORKER = "tests/acceptance/test_worker.py"
 SHIM = "tests/integration/test_shim.py"
 CLAIM = "repository/sqlite/claim.py"
 PRUNE = "repository/sqlite/prune.py"
-SCHEMA = "repository/sqlite/sql/0001.sql"
-GUARD = " AND lease_token = ?2"
+SCHEMA = "repository/sqlite/sql/0002.sql"
+ARCHIVE = "repository/sqlite/archive.py"
+GUARD, NO_GUARD = ' AND lease_token = ?"', ' AND ? IS NOT NULL"'
 
 MUTANTS = (
-    Mutant("a settlement without its token", CLAIM, GUARD, "", CONTRACT),
-    Mutant("a settlement without its token, found by the state machine", CLAIM, GUARD, "", MACHINE),
+    Mutant("a settlement without its token", CLAIM, GUARD, NO_GUARD, CONTRACT),
+    Mutant("a settlement without its token, found by the state machine", CLAIM, GUARD, NO_GUARD, MACHINE),
     Mutant("a rescue without the old token", "repository/sqlite/workers.py", " AND lease_token = :token", "", RACES),
     Mutant("BEGIN for BEGIN IMMEDIATE", "repository/sqlite/connection.py", '"BEGIN IMMEDIATE"', '"BEGIN"', RACES),
     Mutant(
@@ -70,6 +71,35 @@ MUTANTS = (
         "queue IN ('', counts.queue)",
         "queue = counts.queue",
         f"{CONTRACT}::TestPause",
+    ),
+    Mutant(
+        "a returned first attempt leaves less time for retries",
+        CLAIM,
+        "retry_until = CASE WHEN attempts > 1 THEN retry_until END",
+        "retry_until = retry_until",
+        CONTRACT,
+    ),
+    Mutant(
+        "an import that forgets the dead by what they died of",
+        ARCHIVE,
+        "seq > :jobs AND state = 'dead' GROUP BY 1",
+        "seq < :jobs AND state = 'dead' GROUP BY 1",
+        "tests/integration/test_archive.py",
+    ),
+    Mutant(
+        "a canary's rest takes in what died since",
+        "cli/dlq/canary.py",
+        "which._replace(finished_before=began + 1)",
+        "which",
+        "tests/acceptance/test_dlq.py",
+    ),
+    Mutant(
+        "a unique key that goes too late",
+        "repository/sqlite/act.py",
+        "                    change(db, seq, lasting, now=now)",
+        "                    db.execute(_RETRY, (int(due > now), due, now, reason, seq))\n"
+        "                    change(db, seq, lasting, now=now)",
+        CONTRACT,
     ),
     Mutant("a removal without a second look", PRUNE, "state IN ({states})", "(1 OR state IN ({states}))", RACES),
     Mutant(

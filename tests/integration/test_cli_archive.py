@@ -115,7 +115,9 @@ class TestTheFile:
         assert path.stat().st_mode & 0o7777 == 0o600
         assert _left_over(filled.home) == ["out"]
 
-    @pytest.mark.parametrize("name", ["queue.db", "./queue.db", "queue.db-wal", "queue.db-shm", "queue.db.d/x", "hard"])
+    @pytest.mark.parametrize(
+        "name", ["queue.db", "./queue.db", "queue.db-wal", "queue.db-shm", "queue.db.d", "queue.db.d/x", "hard"]
+    )
     def test_it_is_never_the_store(self, filled: CommandLine, word: str, name: str) -> None:
         os.link(filled.database, filled.home / "hard")
         before = filled.database.read_bytes()

@@ -91,7 +91,7 @@ def _is_part_of(path: str, store: str) -> bool:
     for base in (store, os.path.realpath(store)):
         if names & {base, *(base + ending for ending in _COMPANIONS)}:
             return True
-        if any(name.startswith(f"{base}.d/") for name in names):
+        if any(f"{name}/".startswith(f"{base}.d/") for name in names):
             return True
     return False
 
