@@ -138,3 +138,20 @@ def test_json_text_is_printable_and_reads_back(value: object) -> None:
         text = as_json(value, indent=indent)
         assert text.replace("\n", "").isprintable()
         assert json.loads(text) == value
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "show \udcff", "edit \udcff --priority 1", "retry \udcff", "cancel \udcff", "explain \udcff", "wait \udcff",
+        "list --search \udcff", "dlq retry --all --yes --search \udcff", "events --job \udcff",
+    ],
+)  # fmt: skip
+def test_bytes_that_are_no_text_are_refused_in_a_sentence(run: CommandLine, line: str) -> None:
+    message, _ = run.error(*line.split(), code=2)
+    assert message.endswith("is not valid UTF-8")
+
+
+def test_a_user_whose_name_is_no_text_can_act(run: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "\udcff")
+    assert run("pause", "--all") == "*\n"

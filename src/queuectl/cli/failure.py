@@ -33,6 +33,9 @@ def error_of(error: Exception) -> errors.QueuectlError:
         place = f" {errors.quoted(str(error.filename))}" if error.filename else ""
         hint = None if error.filename else "free some space, or send the result elsewhere"
         return errors.OperationFailed(f"{error.strerror or error}{place}", hint)
+    if isinstance(error, UnicodeEncodeError):  # bytes on the command line that are no text; nothing was stored
+        what = errors.quoted(error.object[error.start : error.end])
+        return errors.InvalidInput(f"{what} is not valid UTF-8", "the store holds text only")
     hint = "this is a bug; the option --debug shows where"
     return errors.QueuectlError(f"unexpected {type(error).__name__}: {error}", hint)
 

@@ -91,7 +91,8 @@ class Session:
             user = getuser()
         except (KeyError, OSError):  # a container's user without a name
             user = str(getuid())
-        return f"{user}@{uname().nodename}"
+        # The environment may call the user by bytes that are no text; that must not keep anybody from acting.
+        return f"{user}@{uname().nodename}".encode(errors="replace").decode()
 
     @property
     def repository(self) -> JobRepository:
