@@ -77,7 +77,7 @@ MUTANTS = (
         CLAIM,
         "retry_until = CASE WHEN attempts > 1 THEN retry_until END",
         "retry_until = retry_until",
-        CONTRACT,
+        "tests/integration/test_policy.py",
     ),
     Mutant(
         "an import that forgets the dead by what they died of",
