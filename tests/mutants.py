@@ -38,7 +38,7 @@ ADOPTION = "tests/acceptance/test_adoption.py"
 WORKER = "tests/acceptance/test_worker.py"
 SHIM = "tests/integration/test_shim.py"
 CLAIM = "repository/sqlite/claim.py"
-PRUNE = "repository/sqlite/prune.py"
+PRUNE = "repository/sql/prune.py"
 SCHEMA = "repository/sqlite/sql/0002.sql"
 ARCHIVE = "repository/sqlite/archive.py"
 GUARD, NO_GUARD = ' AND lease_token = ?"', ' AND ? IS NOT NULL"'
@@ -46,7 +46,7 @@ GUARD, NO_GUARD = ' AND lease_token = ?"', ' AND ? IS NOT NULL"'
 MUTANTS = (
     Mutant("a settlement without its token", CLAIM, GUARD, NO_GUARD, CONTRACT),
     Mutant("a settlement without its token, found by the state machine", CLAIM, GUARD, NO_GUARD, MACHINE),
-    Mutant("a rescue without the old token", "repository/sqlite/workers.py", " AND lease_token = :token", "", RACES),
+    Mutant("a rescue without the old token", "repository/sql/workers.py", " AND lease_token = :token", "", RACES),
     Mutant("BEGIN for BEGIN IMMEDIATE", "repository/sqlite/connection.py", '"BEGIN IMMEDIATE"', '"BEGIN"', RACES),
     Mutant(
         "SELECT, then UPDATE by number, in two transactions",
@@ -95,7 +95,7 @@ MUTANTS = (
     ),
     Mutant(
         "a unique key that goes too late",
-        "repository/sqlite/act.py",
+        "repository/sql/act.py",
         "                    change(db, seq, lasting, now=now)",
         "                    db.execute(_RETRY, (int(due > now), due, now, reason, seq))\n"
         "                    change(db, seq, lasting, now=now)",
@@ -191,7 +191,7 @@ MUTANTS = (
     ),
     Mutant(
         "an attempt is counted again when it is adopted",
-        "repository/sqlite/workers.py",
+        "repository/sql/workers.py",
         "worker_id = :worker,",
         "attempts = attempts + 1, worker_id = :worker,",
         ADOPTION,

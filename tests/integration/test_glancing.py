@@ -10,7 +10,7 @@ from queuectl.model import Bury, Cancel, Complete, Execution, JobSpec, JobState,
 from queuectl.repository import open_repository
 from queuectl.repository.base import Filter, Settlement, WorkerIdentity
 from queuectl.repository.glancing import Beat, QueueCounts
-from queuectl.repository.sqlite import glancing
+from queuectl.repository.sql import glancing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

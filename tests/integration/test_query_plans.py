@@ -17,7 +17,8 @@ from queuectl.repository import explaining
 from queuectl.repository.acting import ALL
 from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
 from queuectl.repository.ordering import Order
-from queuectl.repository.sqlite import SqliteRepository, prune
+from queuectl.repository.sql import prune
+from queuectl.repository.sqlite import SqliteRepository
 from queuectl.repository.telling import START
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def _plans(repository: SqliteRepository, act: Callable[[JobRepository], object])
         pytest.param(lambda store: store.events(START, limit=9), {"SEARCH h USING INTEGER PRIMARY KEY"}, id="events"),
         pytest.param(
             lambda store: store.events(START, limit=9, job=store.get("j1")),
-            {"SEARCH h USING INDEX history_of_job (job=? AND rowid>?)"},
+            {"SEARCH h USING INDEX history_of_job (job=? AND rowid>? AND rowid<?)"},
             id="events-of-a-job",
         ),
         pytest.param(

@@ -150,7 +150,7 @@ def test_late_enders_among_the_first_do_not_hide_the_others(
         [Settlement(lease.job.seq, lease.token, ended, Complete()) for lease in late],
         worker=1, slots=0, now=end, lease_seconds=60,
     )  # fmt: skip
-    monkeypatch.setattr("queuectl.repository.sqlite.prune.LOOK", 10)
+    monkeypatch.setattr("queuectl.repository.sql.prune.LOOK", 10)
     settings, tended = Settings(retention_completed=WEEK), Retention(repository)
     clock[0] = NOW + WEEK * 1000 + 1
     tended.tend(0.0, settings)
@@ -167,7 +167,7 @@ def test_while_nothing_can_be_due_it_looks_at_little_and_seldom(
     repository: SqliteRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _end(repository, Complete(), *(f"j{number}" for number in range(40)))
-    monkeypatch.setattr("queuectl.repository.sqlite.prune.LOOK", 5)
+    monkeypatch.setattr("queuectl.repository.sql.prune.LOOK", 5)
     steps: list[int] = []
     prune = repository.prune
 

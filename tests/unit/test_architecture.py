@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: The rooms from the lowest floor up. A module imports from floors below its own and from its own room.
 FLOORS = (
     ("",),  # the package itself: its version
-    ("errors",),
+    ("clock", "errors"),
     ("duration", "signature"),
     ("model",),
     ("fields",),
@@ -51,7 +51,7 @@ OWNERS = (
     ("sqlite3 psycopg", ("repository",)),
     (PROCESSES, ("worker.process", "worker.shim")),
     (ENVIRONMENT, ("config", "worker.shim")),  # the shim is a program of its own
-    (CLOCK, ("cli", "worker")),
+    (CLOCK, ("cli", "clock", "worker")),
 )
 
 MODULE_LINES = 300

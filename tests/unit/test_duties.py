@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 from queuectl.repository.protocol import JobRepository
+from queuectl.repository.sql.store import Store
 from queuectl.repository.sqlite import DUTIES, SqliteRepository
 from queuectl.repository.sqlite.connection import Connection
 
@@ -23,8 +24,9 @@ def test_every_method_of_the_protocol_has_a_home() -> None:
 
 @pytest.mark.parametrize("duty", DUTIES)
 def test_a_duty_has_just_the_methods_that_the_table_says(duty: str) -> None:
-    module = import_module(f"queuectl.repository.sqlite.{duty}")
-    (part,) = (one for one in vars(module).values() if isinstance(one, type) and Connection in one.__bases__)
+    module = import_module(f"queuectl.repository.{duty}")
+    own = (one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__)
+    (part,) = (one for one in own if issubclass(one, Store))
     assert {name for name in vars(part) if not name.startswith("_")} == set(DUTIES[duty])
 
 

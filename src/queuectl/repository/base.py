@@ -92,6 +92,7 @@ class Settlement(NamedTuple):
     token: str
     execution: Execution
     verdict: Verdict
+    output: bytes = b""  #: the end of what it printed, for stores that keep it
 
 
 class Turn(NamedTuple):
@@ -136,6 +137,7 @@ class WorkerIdentity(NamedTuple):
     slots: int
     queues: tuple[str, ...]  #: empty: all
     presence: str  #: name of its pipe and its run record in the data directory
+    home: str = ""  #: `JobRepository.home`: only workers of one home see each other's pipes and records
 
 
 class Worker(NamedTuple):

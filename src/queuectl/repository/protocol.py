@@ -39,7 +39,11 @@ class JobRepository(
     """Where the jobs are kept. One instance belongs to one thread."""
 
     url: str  #: for people: no password
+    location: str  #: leads every command on this machine to the same store; holds no password
     created: bool  #: whether opening it made it
+    home: str  #: tells the data directories of several machines apart; empty: there is only this one
+    kept_output: int  #: bytes from the end of every run's output that `Settlement.output` may hold
+    bell: int | None  #: becomes readable when somebody calls the workers through the store; None: never, only by pipes
     patience: float  #: seconds that a method waits for the store's lock before it raises StoreBusy
     directory_name: str  #: path of `directory`, for those who do without pathlib
 
@@ -52,6 +56,12 @@ class JobRepository(
 
     def is_same_file(self) -> bool:
         """Say whether the store is still the one that was opened, not deleted or replaced."""
+
+    def answer(self) -> bool:
+        """Say whether the bell has rung since the last call, and stop it."""
+
+    def output(self, seq: int, run: int) -> bytes | None:
+        """Return the end of what a run printed, as far as the store keeps it; None: the store does not."""
 
     # -- for people -------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ from queuectl.errors import quoted
 from queuectl.repository import archive
 from queuectl.repository.columns import DAMAGED, JOB, STEP
 from queuectl.repository.keeping import Imported
+from queuectl.repository.sql.rows import marks
 from queuectl.repository.sqlite import schema
-from queuectl.repository.sqlite.rows import marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

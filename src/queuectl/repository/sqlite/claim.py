@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from queuectl.model import Cancel, Complete, Outcome, Retry, Return
 from queuectl.repository import base
+from queuectl.repository.sql.columns import COLUMNS, LEASE
+from queuectl.repository.sql.pause import open_queues
+from queuectl.repository.sql.rows import job_of, lease_of
 from queuectl.repository.sqlite.connection import Connection
-from queuectl.repository.sqlite.pause import open_queues
-from queuectl.repository.sqlite.rows import COLUMNS, job_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -41,7 +42,7 @@ _CLAIM = f"""
         retry_until = CASE WHEN policy IS NOT NULL
             THEN coalesce(retry_until, :now + CAST(json_extract(policy, '$.retry_for') * 1000 AS INTEGER)) END
     WHERE seq IN ({{source}})
-    RETURNING {COLUMNS}, lease_token, runs, record, returned
+    RETURNING {LEASE}
 """
 
 _FROM_ALL = """
@@ -171,11 +172,6 @@ class Claiming(Connection):
         )
         with self._reading() as db:
             return [job_of(row) for row in db.execute(query, (limit,))]
-
-
-def lease_of(row: tuple[Any, ...]) -> base.Lease:
-    """Make a lease from a row of `COLUMNS`, token, runs, record and returned."""
-    return base.Lease(job_of(row), *row[-4:])
 
 
 def _has_ready(db: sqlite3.Connection, queues: Sequence[str], now: int) -> bool:

@@ -6,20 +6,24 @@ It knows how to reach the data, not what the data means.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sqlite3
-import stat
 import time
 from typing import TYPE_CHECKING
 
 from queuectl import errors
+from queuectl.repository.sql.columns import COLUMNS
+from queuectl.repository.sql.store import Store
 from queuectl.repository.sqlite import schema
+from queuectl.repository.sqlite.file import make_file
 from queuectl.repository.sqlite.turnstile import Turnstile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from typing import Any
+
+    from queuectl.repository.sql.database import Database
 
 #: Primary result codes, https://www.sqlite.org/rescode.html
 BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
@@ -29,7 +33,7 @@ BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 6, 8, 10, 11
 _COURTESY = 1.0
 
 
-class Connection:
+class Connection(Store):
     """A store's file and the one connection that this process has to it.
 
     Args:
@@ -39,6 +43,11 @@ class Connection:
     Raises:
         StoreError: the file cannot be opened, or is not a store of ours.
     """
+
+    Twice = sqlite3.IntegrityError
+    home: str = ""
+    kept_output: int = 0
+    bell: int | None = None
 
     #: Seconds that a transaction waits for its turn before it raises `StoreBusy`.
     patience: float = 10.0
@@ -51,6 +60,7 @@ class Connection:
             raise errors.StoreUnreachable(
                 "the current directory was removed", hint="change to another one, or name a store with --db"
             ) from error
+        self.location = self.path
         self.directory_name = f"{self.path}.d"
         self._turnstile = Turnstile(f"{self.directory_name}/writers")
         self.created = make_file(self.path, self.url, create=create)
@@ -85,6 +95,14 @@ class Connection:
             return False
         return (found.st_dev, found.st_ino) == self._identity
 
+    def answer(self) -> bool:
+        """Say that nobody has rung: workers of one machine call each other by their pipes."""
+        return False
+
+    def output(self, seq: int, run: int) -> bytes | None:  # noqa: ARG002 - it keeps none
+        """Return None: what runs have printed is in the data directory."""
+        return None
+
     # -- transactions -----------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -95,7 +113,7 @@ class Connection:
             try:
                 yield self._db
             finally:
-                self._end("ROLLBACK")
+                self._finish("ROLLBACK")
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -107,7 +125,7 @@ class Connection:
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
-                self._end("ROLLBACK")
+                self._finish("ROLLBACK")
                 raise
 
     def _begin(self, *statements: str) -> None:
@@ -118,7 +136,7 @@ class Connection:
         longest wait near the shortest.
         """
         deadline: float | None = None
-        self._end("ROLLBACK")  # one whose own end was interrupted
+        self._finish("ROLLBACK")  # one whose own end was interrupted
         while True:
             try:
                 for statement in statements:
@@ -136,7 +154,7 @@ class Connection:
             else:
                 return
 
-    def _end(self, statement: str) -> None:
+    def _finish(self, statement: str) -> None:
         # SQLite has rolled back by itself after some errors (full disk, I/O).
         if self._db.in_transaction:
             self._db.execute(statement)
@@ -144,6 +162,30 @@ class Connection:
     def _translated(self) -> contextlib.AbstractContextManager[None]:
         """Turn the driver's errors into ours."""
         return translated(self.path, self.url)
+
+    # -- what duties ask for ----------------------------------------------------------
+
+    def _rows(self, db: Database, query: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        return iter(db.execute(query, values))  # SQLite makes a row when it is asked for it
+
+    def _sorted_rows(self, db: Database, where: str, values: Sequence[Any], terms: str, limit: int) -> Iterator[Any]:
+        """Yield rows in another order than that of enqueueing.
+
+        SQLite sorts the numbers of the jobs, not their rows, and spills what does not fit into its cache: memory
+        stays flat. With a limit it keeps only so many while it reads, as a heap does.
+        """
+        numbers = db.execute(f"SELECT seq FROM jobs WHERE {where} ORDER BY {terms} LIMIT ?", (*values, limit or -1))
+        for number in numbers:
+            yield db.execute(f"SELECT {COLUMNS} FROM jobs WHERE seq = ?", number).fetchone()
+
+    def _settled_numbers(self) -> dict[str, int]:
+        # One writer at a time has the store, so a number that was given later was committed later.
+        with self._reading() as db:
+            return dict(db.execute("SELECT name, seq FROM sqlite_sequence"))
+
+    def _last_number(self, db: Database, table: str) -> int:
+        row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        return int(row[0]) if row else 0
 
     # -- opening ----------------------------------------------------------------------
 
@@ -202,55 +244,6 @@ def _translation(error: sqlite3.Error, path: str, name: str) -> errors.StoreErro
     # Of a busy store the driver knows nothing that we have not said.
     detail = "" if kind is errors.StoreBusy else f" ({error})"
     return kind(f"store {name!r} {says}{detail}", hint=hint)
-
-
-def make_file(path: str, name: str, *, create: bool) -> bool:
-    """Make an empty private file if there is none; say whether it was made.
-
-    SQLite gives its -wal and -shm files the mode of the main file, so all three are private
-    from the first moment, whatever the umask is.
-    """
-    try:
-        found = os.stat(path)  # noqa: PTH116 - as above
-    except FileNotFoundError:
-        if not create:
-            raise errors.StoreUnreachable(
-                f"there is no store {name!r}", hint="queuectl enqueue … makes it; or name another with --db"
-            ) from None
-    except OSError as error:
-        raise _unreachable(name, error) from error
-    else:
-        if not stat.S_ISREG(found.st_mode):
-            kind = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-            raise errors.StoreUnreachable(f"store {name!r} is {kind}", hint="name a file with --db or QUEUECTL_DB")
-        return False
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        if os.path.islink(path):  # noqa: PTH114 - as above
-            raise errors.StoreUnreachable(
-                f"store {name!r} is a symbolic link to nothing", hint="name the file itself with --db"
-            ) from None
-        return False  # another first command was quicker
-    except OSError as error:
-        raise _unreachable(name, error) from error
-    return True
-
-
-def _unreachable(name: str, error: OSError) -> errors.StoreError:
-    reason = error.strerror or str(error)
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return errors.StoreUnreachable(
-            f"cannot make store {name!r}: its directory does not exist",
-            hint="make the directory, or name another file with --db",
-        )
-    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return errors.StoreReadOnly(
-            f"cannot make store {name!r}: {reason}", hint="choose a place where you may write with --db"
-        )
-    if error.errno == errno.ENOSPC:
-        return errors.StoreFull(f"cannot make store {name!r}: {reason}", hint="free some space on the disk")
-    return errors.StoreUnreachable(f"cannot make store {name!r}: {reason}", hint="name another file with --db")
 
 
 _MEANINGS: dict[int, tuple[type[errors.StoreError], str, str]] = {

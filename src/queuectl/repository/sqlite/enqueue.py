@@ -14,8 +14,8 @@ from queuectl import errors
 from queuectl.config import settings_from
 from queuectl.model import NO_POLICY, JobState
 from queuectl.repository.base import Enqueued, IfExists
+from queuectl.repository.sql.rows import policy_text
 from queuectl.repository.sqlite.connection import Connection
-from queuectl.repository.sqlite.rows import policy_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from queuectl import errors
 from queuectl.repository.examination import Engine, StoreFacts
+from queuectl.repository.sql.workers import registered
 from queuectl.repository.sqlite import schema
 from queuectl.repository.sqlite.connection import translated
-from queuectl.repository.sqlite.workers import registered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

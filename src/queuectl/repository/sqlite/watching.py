@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from queuectl.repository.sql.columns import COLUMNS
+from queuectl.repository.sql.rows import job_of
 from queuectl.repository.sqlite.connection import Connection
-from queuectl.repository.sqlite.rows import COLUMNS, job_of
 from queuectl.repository.watching import Outcomes
 
 if TYPE_CHECKING:

@@ -94,3 +94,6 @@ CREATE TABLE actions (
     what TEXT NOT NULL,  -- ids or the filter, for people
     jobs INTEGER NOT NULL  -- how many it touched
 ) STRICT;
+
+-- Of several data directories, which one the worker's pipe and run record are in; a file has only one.
+ALTER TABLE workers ADD COLUMN home TEXT NOT NULL DEFAULT '';

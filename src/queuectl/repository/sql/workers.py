@@ -7,37 +7,45 @@ from typing import TYPE_CHECKING, Any
 
 from queuectl import errors
 from queuectl.repository import base
-from queuectl.repository.sqlite.claim import lease_of
-from queuectl.repository.sqlite.connection import Connection
-from queuectl.repository.sqlite.rows import COLUMNS
+from queuectl.repository.sql.columns import LEASE
+from queuectl.repository.sql.rows import lease_of, token
+from queuectl.repository.sql.store import Store
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
-_IDENTITY = "name, host, boot_id, pid_namespace, pid, start_ticks, slots, queues, presence"
+    from queuectl.repository.sql.database import Database
 
-_LEASE = f"{COLUMNS}, lease_token, runs, record, returned"
+_IDENTITY = "name, host, boot_id, pid_namespace, pid, start_ticks, slots, queues, presence, home"
+
+_JOIN = f"""
+    INSERT INTO workers ({_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks, lease_seconds)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+"""
 _RESCUE = f"""
-    UPDATE jobs SET lease_token = lower(hex(randomblob(16))), worker_id = :worker, lease_expires_at = :expires
+    UPDATE jobs SET lease_token = :fresh, worker_id = :worker, lease_expires_at = :expires
     WHERE seq = :seq AND state = 'processing' AND lease_token = :token
-    RETURNING {_LEASE}
+    RETURNING {LEASE}
 """
 
 
-class Workers(Connection):
+class Workers(Store):
     """The part of the repository that knows the workers."""
 
     def join(self, identity: base.WorkerIdentity, *, now: int, ticks: float, lease_seconds: float = 60.0) -> int:
         """Register a worker; return the number under which it claims."""
-        row = (*identity[:7], json.dumps(identity.queues), identity.presence, now, now, ticks, lease_seconds)
+        row = (
+            *identity[:7],
+            json.dumps(identity.queues),
+            identity.presence,
+            identity.home,
+            now,
+            now,
+            ticks,
+            lease_seconds,
+        )
         with self._writing() as db:
-            cursor = db.execute(
-                f"INSERT INTO workers ({_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks, lease_seconds)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            )
-            return int(cursor.lastrowid or 0)
+            return int(db.execute(_JOIN, row).fetchone()[0])
 
     def renew(self, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:
         """Record a sign of life and extend the worker's leases; see `JobRepository.renew`."""
@@ -99,7 +107,7 @@ class Workers(Connection):
     def leases_of(self, worker: int) -> Sequence[base.Lease]:
         """Return what a worker holds, without touching it."""
         query = (
-            f"SELECT {_LEASE} FROM jobs INDEXED BY jobs_place WHERE place = 'processing' AND worker_id = ? ORDER BY seq"
+            f"SELECT {LEASE} FROM jobs INDEXED BY jobs_place WHERE place = 'processing' AND worker_id = ? ORDER BY seq"
         )
         with self._reading() as db:
             return [lease_of(row) for row in db.execute(query, (worker,))]
@@ -112,7 +120,13 @@ class Workers(Connection):
         rows = []
         with self._writing() as db:
             for lease in leases:
-                values = {"worker": worker, "expires": expires, "seq": lease.job.seq, "token": lease.token}
+                values = {
+                    "worker": worker,
+                    "expires": expires,
+                    "seq": lease.job.seq,
+                    "token": lease.token,
+                    "fresh": token(),
+                }
                 rows += db.execute(_RESCUE, values).fetchall()
         return [lease_of(row) for row in rows]
 
@@ -123,7 +137,7 @@ class Workers(Connection):
             return frozenset(record for (record,) in db.execute(query))
 
 
-def registered(db: sqlite3.Connection) -> list[base.Worker]:
+def registered(db: Database) -> list[base.Worker]:
     """Return all registered workers, oldest first."""
     rows = db.execute(
         f"SELECT id, {_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks, lease_seconds, stopping"
@@ -136,5 +150,5 @@ def registered(db: sqlite3.Connection) -> list[base.Worker]:
 
 
 def _worker_of(row: tuple[Any, ...], jobs: tuple[str, ...]) -> base.Worker:
-    identity = base.WorkerIdentity._make((*row[1:8], tuple(json.loads(row[8])), row[9]))
-    return base.Worker._make((row[0], identity, *row[10:15], jobs))
+    identity = base.WorkerIdentity._make((*row[1:8], tuple(json.loads(row[8])), *row[9:11]))
+    return base.Worker._make((row[0], identity, *row[11:16], jobs))

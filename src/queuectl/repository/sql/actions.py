@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from queuectl.repository.acting import Action
-from queuectl.repository.sqlite.connection import Connection
+from queuectl.repository.sql.store import Store
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
+
+    from queuectl.repository.sql.database import Database
 
 
 #: Ids that a note names.
 _NAMED = 20
 
 
-class Actions(Connection):
+class Actions(Store):
     """The part of the repository that knows who did what."""
 
     def note(self, verb: str, what: str, *, jobs: int, now: int, by: str) -> None:
@@ -32,7 +33,7 @@ class Actions(Connection):
             return [Action._make(row) for row in db.execute(query, (after, limit))]
 
 
-def note(db: sqlite3.Connection, verb: str, what: str, *, jobs: int | None = None, now: int, by: str) -> None:  # noqa: PLR0913 - the columns of a row
+def note(db: Database, verb: str, what: str, *, jobs: int | None = None, now: int, by: str) -> None:  # noqa: PLR0913 - the columns of a row
     """Write down who did what, in the transaction that did it; nobody's deed and what touched nothing is not noted.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from queuectl import errors
@@ -10,17 +9,19 @@ from queuectl.changes import NO_CHANGES
 from queuectl.duration import MAX_INSTANT
 from queuectl.model import FINAL, JobState
 from queuectl.repository.base import Cancelled
-from queuectl.repository.sqlite.actions import listed, note
-from queuectl.repository.sqlite.changing import change
-from queuectl.repository.sqlite.connection import Connection
-from queuectl.repository.sqlite.listing import condition, find
-from queuectl.repository.sqlite.rows import COLUMNS, marks
+from queuectl.repository.sql.actions import listed, note
+from queuectl.repository.sql.changing import change
+from queuectl.repository.sql.columns import COLUMNS
+from queuectl.repository.sql.listing import EVERYTHING, condition, find
+from queuectl.repository.sql.rows import marks
+from queuectl.repository.sql.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from queuectl.changes import Changes
     from queuectl.repository.base import Filter
+    from queuectl.repository.sql.database import Database
 
 _RETRY = """
     UPDATE jobs SET state = 'pending', delayed = ?, attempts = 0, next_run_at = ?, updated_at = ?,
@@ -41,7 +42,7 @@ _ASK_TO_STOP = "UPDATE jobs SET cancel_grace = ?, reason = ? WHERE seq = ?"
 _ENDED = {JobState.COMPLETED, JobState.CANCELLED}
 
 
-class Acting(Connection):
+class Acting(Store):
     """The part of the repository that carries out a person's orders."""
 
     def cancel(self, which: Filter, *, now: int, grace: float, by: str = "") -> Cancelled:
@@ -73,7 +74,7 @@ class Acting(Connection):
                     reason = _reason(whence, by, changes)
                     change(db, seq, lasting, now=now)  # first: a unique key that goes is in nobody's way
                     db.execute(_RETRY, (int(due > now), due, now, reason, seq))
-            except sqlite3.IntegrityError as error:
+            except self.Twice as error:
                 raise errors.UniqueKeyTaken(
                     "a pending or processing job has the unique key of a job to retry",
                     hint="nothing was changed; wait until that job has ended",
@@ -84,7 +85,7 @@ class Acting(Connection):
         return ids
 
 
-def _named(db: sqlite3.Connection, ids: Sequence[str]) -> Sequence[tuple[Any, ...]]:
+def _named(db: Database, ids: Sequence[str]) -> Sequence[tuple[Any, ...]]:
     rows = {row[0]: row for row in (find(db, reference) for reference in ids)}
     for row in rows.values():
         if row[3] in _ENDED:
@@ -94,14 +95,14 @@ def _named(db: sqlite3.Connection, ids: Sequence[str]) -> Sequence[tuple[Any, ..
     return list(rows.values())
 
 
-def _cancellable(db: sqlite3.Connection, which: Filter) -> Sequence[tuple[Any, ...]]:
+def _cancellable(db: Database, which: Filter) -> Sequence[tuple[Any, ...]]:
     places, where, values = condition(which)
-    here = f"place IN ({marks(places)})" if places else "1"
+    here = f"place IN ({marks(places)})" if places else EVERYTHING
     query = f"SELECT {COLUMNS} FROM jobs WHERE {where} AND {here} AND state IN ('pending', 'processing') ORDER BY seq"
     return db.execute(query, (*values, *places)).fetchall()
 
 
-def _retriable(db: sqlite3.Connection, ids: Sequence[str], states: Collection[JobState]) -> list[tuple[int, str, str]]:
+def _retriable(db: Database, ids: Sequence[str], states: Collection[JobState]) -> list[tuple[int, str, str]]:
     """Return seq, id and state of the jobs with these ids, if each is in one of these states."""
     rows = {row[0]: (row[0], row[1], row[3]) for row in (find(db, reference) for reference in ids)}
     for _, job_id, state in rows.values():
@@ -114,10 +115,10 @@ def _retriable(db: sqlite3.Connection, ids: Sequence[str], states: Collection[Jo
     return list(rows.values())
 
 
-def _chosen(db: sqlite3.Connection, which: Filter) -> list[tuple[int, str, str]]:
+def _chosen(db: Database, which: Filter) -> list[tuple[int, str, str]]:
     """Return seq, id and state of the jobs that a filter lets through, in the order of enqueueing."""
     places, where, values = condition(which)
-    here = f"place IN ({marks(places)})" if places else "1"
+    here = f"place IN ({marks(places)})" if places else EVERYTHING
     query = (
         f"SELECT seq, id, state FROM jobs WHERE {where} AND {here} AND state IN ({marks(which.states)}) ORDER BY seq"
     )

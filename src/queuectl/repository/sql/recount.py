@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from queuectl.repository.sqlite.connection import Connection
+from queuectl.repository.sql.store import Store
 from queuectl.statistics import Step
 
 if TYPE_CHECKING:
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 _STEPS = "SELECT state, at, since FROM history ORDER BY id DESC"
 _STEPS_WITH_JOBS = """
     SELECT history.state, history.at, history.since, jobs.queue, jobs.tags
-    FROM history CROSS JOIN jobs ON jobs.seq = history.job ORDER BY history.id DESC
+    FROM history CROSS JOIN jobs WHERE jobs.seq = history.job ORDER BY history.id DESC
 """
 
 
-class Recounting(Connection):
+class Recounting(Store):
     """The part of the repository that knows what has been."""
 
     def steps(self, *, with_jobs: bool = False) -> Generator[Step, None, None]:
         """Yield every transition, newest first; see `JobRepository.steps`."""
         with self._reading() as db:
             if with_jobs:
-                for state, at, since, queue, tags in db.execute(_STEPS_WITH_JOBS):
+                for state, at, since, queue, tags in self._rows(db, _STEPS_WITH_JOBS):
                     yield Step(state, at, since, queue, _tags(tags))
             else:
-                for state, at, since in db.execute(_STEPS):
+                for state, at, since in self._rows(db, _STEPS):
                     yield Step(state, at, since)
 
 

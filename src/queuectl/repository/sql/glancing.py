@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from queuectl.model import JobState
 from queuectl.repository.glancing import Beat, Ended, Pulse, QueueCounts
-from queuectl.repository.sqlite.connection import Connection
-from queuectl.repository.sqlite.rows import COLUMNS, job_of
+from queuectl.repository.sql.columns import COLUMNS
+from queuectl.repository.sql.rows import job_of
+from queuectl.repository.sql.store import Store
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
+
+    from queuectl.repository.sql.database import Database
 
 #: Transitions that are looked at, at the most: 100,000 take 15 ms, once.
 LOOK = 100_000
@@ -23,7 +25,7 @@ _DUE = """
     SELECT queue, attempts > 0, count(*) FROM (
         SELECT queue, attempts FROM jobs INDEXED BY jobs_due
         WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ? ORDER BY next_run_at LIMIT ?
-    ) GROUP BY 1, 2
+    ) AS due GROUP BY 1, 2
 """
 _JOB = ", ".join(f"j.{name.strip()}" for name in COLUMNS.split(","))
 #: From the newest transition on; ends as soon as there are enough. Who died has failed in the same transaction.
@@ -32,16 +34,17 @@ _ENDS = f"""
             SELECT 1 FROM history AS d WHERE d.job = h.job AND d.run = h.run AND d.state = 'dead'
         ) THEN 'dead' ELSE h.state END,
         h.at, h.attempt, h.at - h.since, h.reason, h.exit_code, {_JOB}
-    FROM history AS h CROSS JOIN jobs AS j ON j.seq = h.job
-    WHERE h.id > ? AND h.state IN ('completed', 'failed', 'cancelled') ORDER BY h.id DESC LIMIT ?
+    FROM history AS h CROSS JOIN jobs AS j
+    WHERE j.seq = h.job AND h.id > ? AND h.state IN ('completed', 'failed', 'cancelled') ORDER BY h.id DESC LIMIT ?
 """
 _BEATS = """
-    SELECT at / :span, total(state = 'completed'), total(state = 'failed') FROM history
+    SELECT at / :span, count(CASE WHEN state = 'completed' THEN 1 END), count(CASE WHEN state = 'failed' THEN 1 END)
+    FROM history
     WHERE id > :after AND state IN ('completed', 'failed') GROUP BY 1 ORDER BY 1
 """
 
 
-class Glancing(Connection):
+class Glancing(Store):
     """The part of the repository that says in short what is going on."""
 
     def queue_counts(self, *, now: int, limit: int) -> Sequence[QueueCounts]:
@@ -81,7 +84,7 @@ class Glancing(Connection):
         return Pulse(last, since, beats)
 
 
-def _last(db: sqlite3.Connection) -> int:
+def _last(db: Database) -> int:
     (last,) = db.execute("SELECT coalesce(max(id), 0) FROM history").fetchone()
     return int(last)
 

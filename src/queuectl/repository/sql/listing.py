@@ -8,35 +8,39 @@ from queuectl import errors
 from queuectl.model import JobState, Transition
 from queuectl.repository import base
 from queuectl.repository.ordering import ENQUEUED
-from queuectl.repository.sqlite.connection import Connection
-from queuectl.repository.sqlite.order import sort
-from queuectl.repository.sqlite.rows import COLUMNS, job_of, marks
+from queuectl.repository.sql.columns import COLUMNS
+from queuectl.repository.sql.order import sorting
+from queuectl.repository.sql.rows import job_of, marks
+from queuectl.repository.sql.store import Store
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator, Sequence
 
     from queuectl.model import Job
     from queuectl.repository.ordering import Order
+    from queuectl.repository.sql.database import Database
 
 _PLACES = {
     JobState.PENDING: ("ready", "scheduled", "retrying"),
     JobState.FAILED: ("retrying",),
 }
+#: The condition that every job meets.
+EVERYTHING = "TRUE"
 #: Ids that the message about an ambiguous prefix names.
 _NAMED = 3
 
-#: With min(), the columns beside it are those of the row that has the minimum.
 _DUE = """
-    SELECT count(*), coalesce(sum(attempts > 0), 0), min(seq), next_run_at FROM jobs INDEXED BY jobs_due
+    SELECT count(*), sum(CASE WHEN attempts > 0 THEN 1 ELSE 0 END), min(seq) FROM jobs INDEXED BY jobs_due
     WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ?
 """
 #: The index has them by queue; so they come in the order of enqueueing.
 _DIED_OF = "seq IN (SELECT seq FROM jobs INDEXED BY jobs_by_signature WHERE state = 'dead' AND signature = ?)"
 _OLDEST = "SELECT seq, next_run_at FROM jobs INDEXED BY jobs_place WHERE place = 'ready' ORDER BY seq LIMIT 1"
 
+_FIRST_DUE = "SELECT seq, next_run_at FROM jobs WHERE seq = ?"
 
-class Listing(Connection):
+
+class Listing(Store):
     """The part of the repository that shows jobs."""
 
     def get(self, reference: str) -> Job:
@@ -63,21 +67,22 @@ class Listing(Connection):
             return base.Listing(self._stream_sorted(which, order), 0)
         places, where, values = condition(which)
         with self._reading() as db:
-            jobs = [*sort(db, places, where, values, order, limit)]
+            jobs = [*map(job_of, self._sorted_rows(db, *sorting(places, where, values, order), limit))]
             others = _count(db, places, where, values) - limit if len(jobs) == limit else 0
         return base.Listing(iter(jobs), others)
 
     def _stream_sorted(self, which: base.Filter, order: Order) -> Iterator[Job]:
         with self._reading() as db:
-            yield from sort(db, *condition(which), order, 0)
+            yield from map(job_of, self._sorted_rows(db, *sorting(*condition(which), order), 0))
 
     def _stream(self, which: base.Filter) -> Iterator[Job]:
         places, where, values = condition(which)
         # Rows of one place stand in the index in the right order; those of several would be
         # sorted as a whole first, so they are picked out on a walk through the table.
-        where += f" AND {'' if len(places) == 1 else '+'}place IN ({marks(places)})" if places else ""
+        column = "place" if len(places) == 1 else "place || ''"
+        where += f" AND {column} IN ({marks(places)})" if places else ""
         with self._reading() as db:
-            for row in db.execute(f"SELECT {COLUMNS} FROM jobs WHERE {where} ORDER BY seq", (*values, *places)):
+            for row in self._rows(db, f"SELECT {COLUMNS} FROM jobs WHERE {where} ORDER BY seq", (*values, *places)):
                 yield job_of(row)
 
     def history(self, job: Job) -> Sequence[Transition]:
@@ -102,20 +107,22 @@ class Listing(Connection):
         """Count the jobs by where they stand; see `JobRepository.counts`."""
         with self._reading() as db:
             places = dict(db.execute("SELECT place, sum(jobs) FROM tally GROUP BY place"))
-            due, due_retries, *first_due = db.execute(_DUE, (now,)).fetchone()
-            first_ready = db.execute(_OLDEST).fetchall()
+            due, due_retries, first_due = db.execute(_DUE, (now,)).fetchone()
+            firsts = db.execute(_OLDEST).fetchall()
+            firsts += db.execute(_FIRST_DUE, (first_due,)).fetchall()
             (pruned,) = db.execute("SELECT coalesce(sum(jobs), 0) FROM pruned").fetchone()
         ready, scheduled, retrying = (places.get(place, 0) for place in _PLACES[JobState.PENDING])
         states = {state: places.get(str(state), 0) for state in JobState}
         states[JobState.PENDING] = ready + scheduled + retrying
-        (_, since) = min([*first_ready, *([tuple(first_due)] if due else [])], default=(0, None))
+        (_, since) = min(firsts, default=(0, None))
+        due_retries = due_retries or 0
         return base.Counts(states, ready + due, scheduled - (due - due_retries), retrying - due_retries, since, pruned)
 
     def complete_ids(self, prefix: str, *, states: Sequence[JobState] = (), limit: int = 100) -> Sequence[Job]:
         """Return the newest jobs whose id starts so; see `JobRepository.complete_ids`."""
         where = f"AND state IN ({marks(states)})" if states else ""
-        ids = "id >= ? AND id < ?" if prefix else "? = ?"
-        values = (prefix, after(prefix)) if prefix else (0, 0)
+        ids = "id >= ? AND id < ?" if prefix else EVERYTHING
+        values = (prefix, after(prefix)) if prefix else ()
         query = f"SELECT {COLUMNS} FROM jobs WHERE {ids} {where} ORDER BY seq DESC LIMIT ?"
         with self._reading() as db:
             return [job_of(row) for row in db.execute(query, (*values, *map(str, states), limit))]
@@ -127,7 +134,7 @@ class Listing(Connection):
             return [queue for (queue,) in rows]
 
 
-def find(db: sqlite3.Connection, reference: str) -> tuple[Any, ...]:
+def find(db: Database, reference: str) -> tuple[Any, ...]:
     """Return the row of the job that a person means by an id or a prefix of one."""
     row = db.execute(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (reference,)).fetchone()
     if row is not None:
@@ -151,7 +158,7 @@ def after(prefix: str) -> str:
 
 def condition(which: base.Filter) -> tuple[tuple[str, ...], str, tuple[Any, ...]]:
     """Turn a filter into the places to look at (none: all), and SQL with values for the rest."""
-    clauses: list[str] = ["1"]
+    clauses: list[str] = []
     values: list[Any] = []
     places = [place for state in which.states for place in _PLACES.get(state, (str(state),))]
     if which.retrying:
@@ -174,10 +181,10 @@ def condition(which: base.Filter) -> tuple[tuple[str, ...], str, tuple[Any, ...]
     if which.finished_before is not None:
         clauses.append("finished_at < ?")
         values.append(which.finished_before)
-    return tuple(dict.fromkeys(places)), " AND ".join(clauses), tuple(values)
+    return tuple(dict.fromkeys(places)), " AND ".join(clauses) or EVERYTHING, tuple(values)
 
 
-def _cut(db: sqlite3.Connection, which: base.Filter, limit: int) -> tuple[int, int]:
+def _cut(db: Database, which: base.Filter, limit: int) -> tuple[int, int]:
     """Find the seq from which on `limit` jobs are left, and how many stand before it."""
     places, where, values = condition(which)
     newest: list[int] = []
@@ -192,17 +199,17 @@ def _cut(db: sqlite3.Connection, which: base.Filter, limit: int) -> tuple[int, i
 
 
 def _older(  # noqa: PLR0913, PLR0917 - the parts of one query
-    db: sqlite3.Connection, places: tuple[str, ...], where: str, values: tuple[Any, ...], first: int, limit: int
+    db: Database, places: tuple[str, ...], where: str, values: tuple[Any, ...], first: int, limit: int
 ) -> int:
-    if where == "1":
+    if where == EVERYTHING:
         return _count(db, places, where, values) - limit
     return _count(db, places, f"{where} AND seq < ?", (*values, first))
 
 
-def _count(db: sqlite3.Connection, places: tuple[str, ...], where: str, values: tuple[Any, ...]) -> int:
+def _count(db: Database, places: tuple[str, ...], where: str, values: tuple[Any, ...]) -> int:
     """Count the jobs of these places (none: all) that a condition lets through."""
-    here = f"place IN ({marks(places)})" if places else "1"
-    if where == "1":  # the counters know how many there are
+    here = f"place IN ({marks(places)})" if places else EVERYTHING
+    if where == EVERYTHING:  # the counters know how many there are
         (total,) = db.execute(f"SELECT coalesce(sum(jobs), 0) FROM tally WHERE {here}", places).fetchone()
         return int(total)
     return int(db.execute(f"SELECT count(*) FROM jobs WHERE {where} AND {here}", (*values, *places)).fetchone()[0])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from queuectl.repository.sqlite.actions import note
-from queuectl.repository.sqlite.connection import Connection
+from queuectl.repository.sql.actions import note
+from queuectl.repository.sql.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_SET = "INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
-class Settings(Connection):
+
+class Settings(Store):
     """The part of the repository that keeps settings, as canonical text."""
 
     def settings(self) -> Mapping[str, str]:
@@ -22,7 +24,7 @@ class Settings(Connection):
     def set_setting(self, key: str, value: str, *, now: int = 0, by: str = "") -> None:
         """Set one key."""
         with self._writing() as db:
-            db.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)", (key, value))
+            db.execute(_SET, (key, value))
             note(db, "config set", f"{key} {value}", now=now, by=by)
 
     def unset_setting(self, key: str, *, now: int = 0, by: str = "") -> bool:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
 
 from queuectl import errors
 from queuectl.model import FINAL, JobState
-from queuectl.repository.sqlite.actions import listed, note
-from queuectl.repository.sqlite.changing import change
-from queuectl.repository.sqlite.connection import Connection
-from queuectl.repository.sqlite.listing import find
-from queuectl.repository.sqlite.rows import job_of
+from queuectl.repository.sql.actions import listed, note
+from queuectl.repository.sql.changing import change
+from queuectl.repository.sql.listing import find
+from queuectl.repository.sql.rows import job_of
+from queuectl.repository.sql.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from queuectl.model import Job
 
 
-class Editing(Connection):
+class Editing(Store):
     """The part of the repository that changes jobs before they start."""
 
     def edit(self, ids: Sequence[str], changes: Changes, *, now: int, by: str) -> Sequence[str]:
@@ -31,7 +30,7 @@ class Editing(Connection):
                 for job in jobs.values():
                     _check(job, changes.fields.get("max_retries", job.max_retries))
                     change(db, job.seq, changes, now=now)
-            except sqlite3.IntegrityError as error:
+            except self.Twice as error:
                 raise errors.UniqueKeyTaken(
                     f"a pending or processing job has the unique key {changes.fields.get('unique_key')!r}",
                     hint="nothing was changed; choose another key, or wait until that job has ended",

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from queuectl.model import NO_ENV, NO_POLICY, Job, JobState, Policy
+from queuectl.repository.base import Lease
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-#: In the order of `Job`'s fields.
-COLUMNS = (
-    "seq, id, command, state, queue, priority, attempts, max_retries, backoff_base, created_at, updated_at,"
-    " next_run_at, started_at, finished_at, duration_seconds, exit_code, error, worker, cwd, env, tags, timeout,"
-    " unique_key, runs, policy, retry_until, signature"
-)
 
 _STATES = {str(state): state for state in JobState}
 _STATE, _ENV, _TAGS, _POLICY = map(Job._fields.index, ("state", "env", "tags", "policy"))
@@ -30,6 +25,11 @@ def job_of(row: tuple[Any, ...]) -> Job:
     fields[_TAGS] = tuple(json.loads(tags)) if tags else ()
     fields[_POLICY] = policy_of(fields[_POLICY])
     return Job._make(fields)
+
+
+def lease_of(row: tuple[Any, ...]) -> Lease:
+    """Make a lease from a row of `LEASE`."""
+    return Lease(job_of(row), *row[-4:])
 
 
 def policy_of(text: str | None) -> Policy:
@@ -52,3 +52,8 @@ def policy_text(policy: Policy) -> str | None:
 def marks(values: Iterable[object]) -> str:
     """Return as many parameter marks as there are values."""
     return ", ".join("?" for _ in values)
+
+
+def token() -> str:
+    """Make what proves a claim: nobody can guess it, and it is never made twice."""
+    return os.urandom(16).hex()

@@ -9,23 +9,23 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from queuectl.repository.sqlite.rows import policy_of, policy_text
+from queuectl.repository.sql.rows import policy_of, policy_text
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping
 
     from queuectl.changes import Changes
+    from queuectl.repository.sql.database import Database
 
 
-def change(db: sqlite3.Connection, seq: int, changes: Changes, *, now: int) -> None:
+def change(db: Database, seq: int, changes: Changes, *, now: int) -> None:
     """Write what is different into the row of one job, and into its tags.
 
     `run_at` is for pending jobs: it becomes `next_run_at`, and decides whether the job is ready.
 
     Raises:
         InvalidInput: its policy would contradict itself.
-        sqlite3.IntegrityError: the job is pending or processing, and another such job has the unique key.
+        `Store.Twice`: the job is pending or processing, and another such job has the unique key.
     """
     (tags,) = db.execute("SELECT tags FROM jobs WHERE seq = ?", (seq,)).fetchone()
     columns: dict[str, Any] = dict(changes.fields)
@@ -44,11 +44,11 @@ def change(db: sqlite3.Connection, seq: int, changes: Changes, *, now: int) -> N
     assignments = ", ".join(f"{column} = ?" for column in columns)  # names from `JobSpec`, not from a person
     db.execute(f"UPDATE jobs SET {assignments}, updated_at = ? WHERE seq = ?", (*columns.values(), now, seq))
     if "tags" in columns:
-        db.execute("DELETE FROM tags WHERE seq = ? AND tag IN (SELECT value FROM json_each(?))", (seq, tags or "[]"))
+        db.executemany("DELETE FROM tags WHERE tag = ? AND seq = ?", [(tag, seq) for tag in json.loads(tags or "[]")])
         db.executemany("INSERT INTO tags (tag, seq) VALUES (?, ?)", [(tag, seq) for tag in changes.fields["tags"]])
 
 
-def _env_text(db: sqlite3.Connection, seq: int, changes: Changes) -> str | None:
+def _env_text(db: Database, seq: int, changes: Changes) -> str | None:
     """Return the column of the variables: the new ones or those that are there, and what is added to them."""
     variables: Mapping[str, str] | None = changes.fields.get("env")
     if variables is None:
@@ -58,7 +58,7 @@ def _env_text(db: sqlite3.Connection, seq: int, changes: Changes) -> str | None:
     return json.dumps(kept, ensure_ascii=False) if kept else None
 
 
-def _policy_columns(db: sqlite3.Connection, seq: int, changes: Changes) -> dict[str, Any]:
+def _policy_columns(db: Database, seq: int, changes: Changes) -> dict[str, Any]:
     """Return the columns of the new policy; the last moment for a retry moves along with `retry_for`."""
     query = "SELECT id, policy, retry_until FROM jobs WHERE seq = ?"
     job_id, text, until = db.execute(query, (seq,)).fetchone()

@@ -8,22 +8,21 @@ found, if it still is as it was found. What belongs to a job besides its row goe
 
 from __future__ import annotations
 
-import json
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from queuectl.model import FINAL, JobState
 from queuectl.repository.pruning import Leftover, Pruned, wrong_state
-from queuectl.repository.sqlite.connection import Connection
-from queuectl.repository.sqlite.listing import condition, find
-from queuectl.repository.sqlite.rows import marks
+from queuectl.repository.sql.listing import condition, find
+from queuectl.repository.sql.rows import marks
+from queuectl.repository.sql.store import Store
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
     from queuectl.repository.base import Filter
+    from queuectl.repository.sql.database import Database
 
 #: Jobs that one step looks at: about two milliseconds.
 LOOK = 2000
@@ -33,17 +32,14 @@ _WALK = """
 """
 
 _REMOVE = """
-    DELETE FROM jobs WHERE seq IN (SELECT value FROM json_each(?)) AND state IN ({states}) AND {fits}
+    DELETE FROM jobs WHERE seq IN ({found}) AND state IN ({states}) AND {fits}
     RETURNING seq, id
 """
 
-_IS_PAST = """
-    SELECT NOT EXISTS (SELECT 1 FROM jobs WHERE seq BETWEEN ? AND ?)
-        AND coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'jobs'), 0) >= ?
-"""
+_IS_THERE = "SELECT EXISTS (SELECT 1 FROM jobs WHERE seq BETWEEN ? AND ?)"
 
 
-class Pruning(Connection):
+class Pruning(Store):
     """The part of the repository that removes jobs."""
 
     def prune(self, which: Filter, *, limit: int, after: int = 0) -> Pruned:
@@ -55,8 +51,8 @@ class Pruning(Connection):
         if not found:
             return Pruned((), last, is_recent)
         with self._writing() as db:
-            query = _REMOVE.format(states=marks(states), fits=fits)
-            gone = db.execute(query, (json.dumps(found), *states, *values)).fetchall()
+            query = _REMOVE.format(found=marks(found), states=marks(states), fits=fits)
+            gone = db.execute(query, (*found, *states, *values)).fetchall()
         return Pruned(tuple(job_id for _, job_id in sorted(gone)), last, is_recent)
 
     def remove(self, which: Filter) -> Sequence[str]:
@@ -85,7 +81,8 @@ class Pruning(Connection):
     def is_past(self, first: int, last: int) -> bool:
         """Say whether none of these jobs is left, or will ever come; see `JobRepository.is_past`."""
         with self._reading() as db:
-            return bool(db.execute(_IS_PAST, (first, last, last)).fetchone()[0])
+            is_there = db.execute(_IS_THERE, (first, last)).fetchone()[0]
+            return not is_there and self._last_number(db, "jobs") >= last
 
 
 def _final(which: Filter) -> tuple[JobState, ...]:
@@ -104,7 +101,7 @@ def _fits(which: Filter) -> tuple[str, tuple[Any, ...]]:
     return f"{fits}{carries} AND signature = ?", (*values, which.signature)
 
 
-def _walk(db: sqlite3.Connection, which: Filter, limit: int, after: int) -> tuple[list[int], int | None, bool]:
+def _walk(db: Database, which: Filter, limit: int, after: int) -> tuple[list[int], int | None, bool]:
     """Look at ended jobs, those enqueued first before the others, until there are enough.
 
     Returns:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from queuectl.model import JobState, Transition
 from queuectl.repository import explaining
 from queuectl.repository.explaining import Circumstances, Pause, Rival
-from queuectl.repository.sqlite.connection import Connection
-from queuectl.repository.sqlite.listing import find
-from queuectl.repository.sqlite.rows import job_of
-from queuectl.repository.sqlite.workers import registered
+from queuectl.repository.sql.listing import find
+from queuectl.repository.sql.rows import job_of
+from queuectl.repository.sql.store import Store
+from queuectl.repository.sql.workers import registered
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
     from queuectl.model import Job
+    from queuectl.repository.sql.database import Database
 
 _LAST = (
     "SELECT at, state, attempt, worker, reason, exit_code, since FROM history WHERE job = ? ORDER BY id DESC LIMIT 1"
@@ -33,22 +33,22 @@ _AHEAD = """
         SELECT * FROM (
             SELECT 1 FROM jobs INDEXED BY jobs_ready_by_queue
             WHERE state = 'pending' AND delayed = 0 AND queue = :queue AND priority > :priority LIMIT :look
-        )
+        ) AS above
         UNION ALL
         SELECT * FROM (
             SELECT 1 FROM jobs INDEXED BY jobs_ready_by_queue
             WHERE state = 'pending' AND delayed = 0 AND queue = :queue AND priority = :priority AND seq < :seq
             LIMIT :look
-        )
+        ) AS before
         LIMIT :look
-    )
+    ) AS ahead
 """
 #: Jobs whose time has come and that no worker has seen yet.
 _DUE = """
     SELECT queue, count(*) FROM (
         SELECT queue, priority, seq FROM jobs INDEXED BY jobs_due
         WHERE state = 'pending' AND delayed = 1 AND next_run_at <= :now ORDER BY next_run_at LIMIT :look
-    )
+    ) AS due
     WHERE (priority > :priority OR priority = :priority AND seq < :seq)
         AND NOT EXISTS (SELECT 1 FROM paused WHERE paused.queue IN ('', queue))
     GROUP BY queue
@@ -59,7 +59,7 @@ _RIVAL = """
 """
 
 
-class Explaining(Connection):
+class Explaining(Store):
     """The part of the repository that knows what decides about a job."""
 
     def circumstances(self, reference: str, *, now: int) -> Circumstances:
@@ -76,7 +76,7 @@ class Explaining(Connection):
             return found._replace(rival=_rival(db, job), others=_others(db, job))
 
 
-def _last(db: sqlite3.Connection, job: Job) -> Transition:
+def _last(db: Database, job: Job) -> Transition:
     row = db.execute(_LAST, (job.seq,)).fetchone()
     if row is None:
         return Transition(job.created_at, None, JobState.PENDING, 0, None, "enqueued", None)
@@ -84,12 +84,12 @@ def _last(db: sqlite3.Connection, job: Job) -> Transition:
     return Transition(at, None, JobState(state), *rest)
 
 
-def _pauses(db: sqlite3.Connection, job: Job) -> tuple[Pause, ...]:
+def _pauses(db: Database, job: Job) -> tuple[Pause, ...]:
     rows = db.execute("SELECT queue, since, by FROM paused WHERE queue IN ('', ?) ORDER BY queue", (job.queue,))
     return tuple(map(Pause._make, rows))
 
 
-def _ahead(db: sqlite3.Connection, job: Job, now: int) -> Iterator[tuple[str, int]]:
+def _ahead(db: Database, job: Job, now: int) -> Iterator[tuple[str, int]]:
     """Yield how many jobs of each queue go before this one; of all queues together no more than `LOOK` are counted."""
     values = {"priority": job.priority, "seq": job.seq, "now": now}
     left = explaining.LOOK
@@ -106,14 +106,14 @@ def _ahead(db: sqlite3.Connection, job: Job, now: int) -> Iterator[tuple[str, in
     yield from found.items()
 
 
-def _rival(db: sqlite3.Connection, job: Job) -> Rival | None:
+def _rival(db: Database, job: Job) -> Rival | None:
     if job.unique_key is None or job.state is JobState.PROCESSING:
         return None
     row = db.execute(_RIVAL, (job.unique_key, job.seq)).fetchone()
     return Rival(row[0], JobState(row[1])) if row else None
 
 
-def _others(db: sqlite3.Connection, job: Job) -> int:
+def _others(db: Database, job: Job) -> int:
     """Count the other dead jobs that died of the same; the counters know."""
     if job.state is not JobState.DEAD:
         return 0

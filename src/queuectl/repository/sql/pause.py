@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from queuectl import errors
 from queuectl.repository.acting import ALL, Paused
-from queuectl.repository.sqlite.actions import note
-from queuectl.repository.sqlite.connection import Connection
+from queuectl.repository.sql.actions import note
+from queuectl.repository.sql.store import Store
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
+
+    from queuectl.repository.sql.database import Database
 
 _PAUSED = """
     SELECT queue, since, by, (
@@ -25,12 +26,12 @@ _OPEN = """
 """
 
 
-class Pausing(Connection):
+class Pausing(Store):
     """The part of the repository that holds queues back."""
 
     def pause(self, queues: Sequence[str], *, now: int, by: str) -> Sequence[str]:
         """Claim nothing more from these queues; see `JobRepository.pause`."""
-        insert = "INSERT OR IGNORE INTO paused (queue, since, by) VALUES (?, ?, ?)"
+        insert = "INSERT INTO paused (queue, since, by) VALUES (?, ?, ?) ON CONFLICT (queue) DO NOTHING"
         with self._writing() as db:
             done = [queue for queue in dict.fromkeys(queues) if db.execute(insert, (queue, now, by)).rowcount]
             if done:
@@ -58,7 +59,7 @@ class Pausing(Connection):
             return [Paused._make(row) for row in db.execute(_PAUSED, (ALL,))]
 
 
-def open_queues(db: sqlite3.Connection, wanted: Sequence[str]) -> Sequence[str] | None:
+def open_queues(db: Database, wanted: Sequence[str]) -> Sequence[str] | None:
     """Return those of the wanted queues (none named: all) that hold waiting jobs and are not paused.
 
     None: nothing is paused, there is no need to tell them apart. The counters know; no job is looked at.
