@@ -221,7 +221,7 @@ def claim_source(queues: int) -> str:
 
 def _settle(db: sqlite3.Connection, settlement: base.Settlement) -> bool:
     """Write one outcome under its token; say whether the lease still held."""
-    seq, token, execution, verdict = settlement
+    seq, token, execution, verdict, _ = settlement
     held = (seq, token)
     if isinstance(verdict, Complete):
         return db.execute(_COMPLETE, (*_ending(execution)[:-1], *held)).rowcount > 0
