@@ -232,6 +232,14 @@ def user_file() -> str:
     return f"{base}/queuectl/config.toml"
 
 
+def state_directory() -> str:
+    """Return where data of this machine is kept that belongs to stores on servers; see the XDG specification."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    if not base.startswith("/"):
+        base = os.path.expanduser("~/.local/state")  # noqa: PTH111 - as above
+    return f"{base}/queuectl"
+
+
 def environment() -> dict[str, str]:
     """Return a copy of the process's environment."""
     return dict(os.environ)

@@ -9,13 +9,14 @@ from queuectl.config import parse_location, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
     from queuectl.repository.examination import Engine, StoreFacts
     from queuectl.repository.protocol import JobRepository
 
 
 def open_repository(url: str, *, create: bool = True) -> JobRepository:
-    """Open the store that `url` names: a path, or `sqlite:///path`.
+    """Open the store that `url` names: a path, `sqlite:///path`, or `postgresql://…`.
 
     Args:
         url: as the user gave it.
@@ -24,10 +25,11 @@ def open_repository(url: str, *, create: bool = True) -> JobRepository:
     Raises:
         StoreError: it cannot be opened; the message says why.
     """
-    path = _path(url)
+    if _is_server(url):
+        return _postgres().PostgresRepository(url, create=create)
     from queuectl.repository.sqlite import SqliteRepository
 
-    return SqliteRepository(path, create=create)
+    return SqliteRepository(_path(url), create=create)
 
 
 def examine_store(url: str, *, now: int, thorough: bool = False, numbers: Sequence[int] = ()) -> StoreFacts:
@@ -42,10 +44,14 @@ def examine_store(url: str, *, now: int, thorough: bool = False, numbers: Sequen
     Raises:
         StoreError: it is not there, not ours, or cannot be read; the message says why.
     """
-    path = _path(url)
+    if _is_server(url):
+        _postgres()
+        from queuectl.repository.postgres.examine import examine as examine_server
+
+        return examine_server(url, now=now, thorough=thorough, numbers=numbers)
     from queuectl.repository.sqlite.examine import examine
 
-    return examine(path, now=now, thorough=thorough, numbers=numbers)
+    return examine(_path(url), now=now, thorough=thorough, numbers=numbers)
 
 
 def engine_of(url: str) -> Engine:
@@ -54,10 +60,31 @@ def engine_of(url: str) -> Engine:
     Raises:
         StoreError: there is no such engine.
     """
+    if _is_server(url):
+        _postgres()
+        from queuectl.repository.postgres.examine import engine as server
+
+        return server(url)
     _path(url)
     from queuectl.repository.sqlite.examine import engine
 
     return engine()
+
+
+def _is_server(url: str) -> bool:
+    return parse_location(url).engine in {"postgresql", "postgres"}
+
+
+def _postgres() -> ModuleType:
+    """Load the engine for PostgreSQL, whose driver is an extra."""
+    try:
+        from queuectl.repository import postgres
+    except ImportError as error:
+        raise errors.StoreUnreachable(
+            f"PostgreSQL needs the driver psycopg, which cannot be loaded ({error})",
+            hint="pipx install 'queuectl-cli[postgres]', or pip install 'psycopg[binary]' into the same environment",
+        ) from error
+    return postgres
 
 
 def _path(url: str) -> str:
@@ -65,6 +92,6 @@ def _path(url: str) -> str:
     if location.engine != "sqlite":
         raise errors.StoreUnreachable(
             f"no storage engine for {redact_url(url)!r}: {location.engine!r} is not supported in this version",
-            hint="name a file, or sqlite:///path",
+            hint="name a file, sqlite:///path or postgresql://host/database",
         )
     return location.path

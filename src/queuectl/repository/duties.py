@@ -25,6 +25,7 @@ SHARED: dict[str, tuple[str, ...]] = {
     "sql.pause": ("pause", "resume", "paused"),
     "sql.prune": ("prune", "remove", "leftovers", "swept", "is_past"),
     "sql.recount": ("steps",),
+    "sql.retries": ("upcoming_retries",),
     "sql.settings": ("settings", "set_setting", "unset_setting"),
     "sql.telling": ("cursor", "events", "last_events"),
     "sql.workers": (

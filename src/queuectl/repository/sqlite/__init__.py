@@ -10,7 +10,7 @@ from queuectl.repository.sqlite.connection import Connection
 #: Where every method is.
 DUTIES = {
     **SHARED,
-    "sqlite.claim": ("turn", "outlook", "upcoming_retries"),
+    "sqlite.claim": ("turn", "outlook"),
     "sqlite.enqueue": ("enqueue",),
     "sqlite.keeping": ("export", "import_", "backup"),
     "sqlite.watching": ("version", "outcomes"),
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from queuectl.repository.sql.pause import Pausing
     from queuectl.repository.sql.prune import Pruning
     from queuectl.repository.sql.recount import Recounting
+    from queuectl.repository.sql.retries import Retrying
     from queuectl.repository.sql.settings import Settings
     from queuectl.repository.sql.telling import Telling
     from queuectl.repository.sql.workers import Workers
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         Pausing,
         Pruning,
         Recounting,
+        Retrying,
         Settings,
         Telling,
         Watching,

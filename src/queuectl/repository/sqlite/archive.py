@@ -12,11 +12,10 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from queuectl import errors
-from queuectl.errors import quoted
 from queuectl.repository import archive
-from queuectl.repository.columns import DAMAGED, JOB, STEP
+from queuectl.repository.columns import JOB, STEP
 from queuectl.repository.keeping import Imported
+from queuectl.repository.sql.importing import leave_out_what_is_there, refuse_what_is_there, stands_twice
 from queuectl.repository.sql.rows import marks
 from queuectl.repository.sqlite import schema
 
@@ -42,28 +41,6 @@ _STAGED = ("staged", "staged_history", "staged_actions", "staged_paused", "stage
 
 _STAGE_JOB = f"INSERT INTO temp.staged ({_JOB}, line) VALUES ({marks(JOB)}, ?)"
 _STAGE_STEP = f"INSERT INTO temp.staged_history ({_STEP}, job) VALUES ({marks(STEP)}, ?)"
-
-#: What stands in the way: line and id of a staged job, with the state of the one that is there.
-_SAME_ID = """
-    SELECT staged.line, staged.id, jobs.state FROM temp.staged JOIN main.jobs ON jobs.id = staged.id
-    ORDER BY staged.seq LIMIT 1
-"""
-_SAME_KEY = """
-    SELECT staged.line, staged.unique_key, jobs.id
-    FROM temp.staged JOIN main.jobs ON jobs.unique_key = staged.unique_key
-    WHERE staged.unique_key IS NOT NULL AND staged.state IN ('pending', 'processing')
-        AND jobs.unique_key IS NOT NULL AND jobs.state IN ('pending', 'processing')
-    ORDER BY staged.seq LIMIT 1
-"""
-_OTHER_SETTING = """
-    SELECT staged.line, key, staged.value, settings.value
-    FROM temp.staged_settings AS staged JOIN main.settings USING (key) WHERE settings.value <> staged.value LIMIT 1
-"""
-_SKIP = """
-    DELETE FROM temp.staged WHERE id IN (SELECT id FROM main.jobs)
-        OR state IN ('pending', 'processing') AND unique_key IN (
-            SELECT unique_key FROM main.jobs WHERE unique_key IS NOT NULL AND state IN ('pending', 'processing'))
-"""
 
 #: A dead job that does not say what it died of is put to the others with its error.
 _MOVED = ", ".join(
@@ -163,9 +140,9 @@ def move(db: sqlite3.Connection, jobs: int, *, now: int, skip: bool) -> Imported
         Conflict: something is there already.
     """
     if skip:
-        db.execute(_SKIP)
+        leave_out_what_is_there(db)
     else:
-        _refuse_what_is_there(db)
+        refuse_what_is_there(db)
     left, running = db.execute("SELECT count(*), total(state = 'processing') FROM temp.staged").fetchone()
     last = dict(db.execute("SELECT name, seq FROM sqlite_sequence"))
     presence = os.urandom(6).hex()
@@ -186,7 +163,7 @@ def _stage(db: sqlite3.Connection, entry: Entry) -> bool:
                 db.execute(_STAGE_JOB, (*value.row, line))
                 db.executemany(_STAGE_STEP, [(*step, value.row[0]) for step in value.history])
             except sqlite3.IntegrityError as error:
-                raise _clash(line, value, str(error)) from error
+                raise stands_twice(line, value, str(error)) from error
         case "settings":
             rows = [(key, text, line) for key, text in value.items()]
             db.executemany("INSERT OR REPLACE INTO temp.staged_settings VALUES (?, ?, ?)", rows)
@@ -195,25 +172,3 @@ def _stage(db: sqlite3.Connection, entry: Entry) -> bool:
         case "action":
             db.execute("INSERT INTO temp.staged_actions VALUES (:at, :by, :verb, :what, :jobs)", value)
     return kind == "job"
-
-
-def _clash(line: int, job: archive.ArchivedJob, error: str) -> errors.QueuectlError:
-    """Say what stands twice in an export."""
-    fields = dict(zip(JOB, job.row, strict=True))
-    if "staged_history" in error:
-        return errors.InvalidInput(f"line {line}: job {quoted(fields['id'])}: history: an id stands twice", DAMAGED)
-    if "unique_key" in error:
-        return errors.UniqueKeyTaken(
-            f"line {line}: the unique key {quoted(fields['unique_key'])} stands twice", "nothing was stored"
-        )
-    return errors.JobExists(f"line {line}: id {quoted(fields['id'])} stands twice in the export", "nothing was stored")
-
-
-def _refuse_what_is_there(db: sqlite3.Connection) -> None:
-    skip = "nothing was stored; --if-exists skip leaves what is there and takes in the rest"
-    for line, job_id, state in db.execute(_SAME_ID):
-        raise errors.JobExists(f"line {line}: job {job_id!r} exists already ({state})", skip)
-    for line, key, job_id in db.execute(_SAME_KEY):
-        raise errors.UniqueKeyTaken(f"line {line}: job {job_id!r} has the unique key {key!r}", skip)
-    for line, key, value, here in db.execute(_OTHER_SETTING):
-        raise errors.Conflict(f"line {line}: setting {key!r} is {value} there and {here} here", skip)

@@ -10,18 +10,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from queuectl.model import Cancel, Complete, Outcome, Retry, Return
 from queuectl.repository import base
-from queuectl.repository.sql.columns import COLUMNS, LEASE
+from queuectl.repository.sql.columns import LEASE
 from queuectl.repository.sql.pause import open_queues
-from queuectl.repository.sql.rows import job_of, lease_of
+from queuectl.repository.sql.retries import next_retry
+from queuectl.repository.sql.rows import lease_of
+from queuectl.repository.sql.settle import settle
 from queuectl.repository.sqlite.connection import Connection
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
-
-    from queuectl.model import Execution, Job
 
 #: Jobs made ready in one turn at the most, so that a million due at once do not hold the lock.
 _PROMOTE_AT_MOST = 1000
@@ -73,11 +72,6 @@ _FROM_OPEN = """
     ORDER BY best.priority DESC, best.seq LIMIT :slots
 """
 
-_NEXT_RETRY = """
-    SELECT min(next_run_at) FROM jobs INDEXED BY {index}
-    WHERE state = 'pending' AND delayed = 1 AND attempts > 0 {mine}
-"""
-
 _HAS_READY = """
     SELECT EXISTS (SELECT 1 FROM counts WHERE place = 'ready' AND jobs > 0 AND {mine}) OR EXISTS (
         SELECT 1 FROM (
@@ -91,37 +85,6 @@ _HAS_READY = """
 """
 
 _REGISTERED = "SELECT EXISTS (SELECT 1 FROM paused) FROM workers WHERE id = ?"
-_UNWANTED = "SELECT 1 FROM jobs WHERE seq = ? AND state = 'processing' AND cancel_grace IS NOT NULL"
-_HELD = "WHERE seq = ? AND state = 'processing' AND lease_token = ?"
-_LET_GO = "worker_id = NULL, lease_token = NULL, lease_expires_at = NULL, record = NULL, cancel_grace = NULL"
-#: Values of an end, in the order of `_ending`; by place, for they are bound faster so than by name.
-_ENDED = """
-    updated_at = ?, started_at = coalesce(?, started_at), finished_at = ?, duration_seconds = ?, exit_code = ?,
-    error = ?, reason = ?, returned = 0
-"""
-
-#: What is null after a success is written so: Python binds a None four times as slowly as a number.
-_WELL = _ENDED.replace("error = ?, reason = ?", "error = NULL, reason = NULL")
-_COMPLETE = f"UPDATE jobs SET state = 'completed', next_run_at = NULL, {_WELL}, {_LET_GO} {_HELD}"
-#: Whoever asked for it has left the reason in the job.
-_BY_REQUEST = _ENDED.replace("reason = ?", "reason = CASE WHEN cancel_grace IS NULL THEN ? ELSE reason END")
-_CANCEL = f"""
-    UPDATE jobs SET state = 'cancelled', next_run_at = NULL, {_BY_REQUEST}, attempts = max(0, attempts - ?), {_LET_GO}
-    {_HELD}
-"""
-_FAIL = f"UPDATE jobs SET state = 'failed', {_ENDED}, {_LET_GO} {_HELD}"
-_RETRY = """
-    UPDATE jobs SET state = 'pending', delayed = 1, next_run_at = ?, finished_at = NULL, reason = ?
-    WHERE seq = ? AND state = 'failed'
-"""
-_BURY = (
-    "UPDATE jobs SET state = 'dead', next_run_at = NULL, reason = ?, signature = ? WHERE seq = ? AND state = 'failed'"
-)
-_RETURN = f"""
-    UPDATE jobs SET state = 'pending', delayed = 0, attempts = max(0, attempts - 1), next_run_at = ?,
-        updated_at = ?, started_at = NULL, reason = ?, returned = returned + ?,
-        retry_until = CASE WHEN attempts > 1 THEN retry_until END, {_LET_GO} {_HELD}
-"""
 
 
 class Claiming(Connection):
@@ -139,7 +102,7 @@ class Claiming(Connection):
     ) -> base.Turn:
         """Settle, then claim; see `JobRepository.turn`."""
         with self._writing() as db:
-            refused = [settlement.token for settlement in settlements if not _settle(db, settlement)]
+            refused = [settlement.token for settlement in settlements if not settle(db, settlement)]
             leases: list[base.Lease] = []
             # Read with what is read anyway: as long as nothing is paused, pausing costs nothing.
             registered = db.execute(_REGISTERED, (worker,)).fetchone()
@@ -162,16 +125,7 @@ class Claiming(Connection):
             if some is not None and not some:
                 return base.Outlook(ready=False, next_due=due, next_retry=None)
             mine = queues if some is None else some
-            return base.Outlook(_has_ready(db, mine, now), due, _next_retry(db, mine))
-
-    def upcoming_retries(self, *, limit: int) -> Sequence[Job]:
-        """Return the jobs whose retry comes next, soonest first."""
-        query = (
-            f"SELECT {COLUMNS} FROM jobs INDEXED BY jobs_retrying"
-            " WHERE state = 'pending' AND delayed = 1 AND attempts > 0 ORDER BY next_run_at LIMIT ?"
-        )
-        with self._reading() as db:
-            return [job_of(row) for row in db.execute(query, (limit,))]
+            return base.Outlook(_has_ready(db, mine, now), due, next_retry(db, mine))
 
 
 def _has_ready(db: sqlite3.Connection, queues: Sequence[str], now: int) -> bool:
@@ -184,16 +138,6 @@ def _has_ready(db: sqlite3.Connection, queues: Sequence[str], now: int) -> bool:
     some = (json.dumps(list(queues)),) if queues else ()
     values = (*some, now, _PROMOTE_AT_MOST, *some, now, _PROMOTE_AT_MOST - 1)
     return bool(db.execute(_HAS_READY.format(mine=mine), values).fetchone()[0])
-
-
-def _next_retry(db: sqlite3.Connection, queues: Sequence[str]) -> int | None:
-    """Tell when the next retry comes; each queue has its own order, so none walks past those of another."""
-    if not queues:
-        (retry,) = db.execute(_NEXT_RETRY.format(index="jobs_retrying", mine="")).fetchone()
-        return None if retry is None else int(retry)
-    query = _NEXT_RETRY.format(index="jobs_retrying_by_queue", mine="AND queue = ?")
-    found = [at for queue in queues for (at,) in db.execute(query, (queue,)) if at is not None]
-    return min(found, default=None)
 
 
 def _claim(
@@ -217,36 +161,3 @@ def claim_source(queues: int) -> str:
         return _FROM_ALL
     parts = " UNION ALL ".join(_FROM_QUEUE.format(number=number) for number in range(queues))
     return f"SELECT seq FROM ({parts}) ORDER BY priority DESC, seq LIMIT :slots"
-
-
-def _settle(db: sqlite3.Connection, settlement: base.Settlement) -> bool:
-    """Write one outcome under its token; say whether the lease still held."""
-    seq, token, execution, verdict, _ = settlement
-    held = (seq, token)
-    if isinstance(verdict, Complete):
-        return db.execute(_COMPLETE, (*_ending(execution)[:-1], *held)).rowcount > 0
-    error, is_returned = execution.error, isinstance(verdict, Return)
-    if isinstance(verdict, (Retry, Return)) and db.execute(_UNWANTED, (seq,)).fetchone():
-        if is_returned:  # it never ran
-            error = "cancelled"
-        verdict = Cancel("cancelled")  # asked for while the run was ending
-    match verdict:
-        case Cancel():
-            values = (*_ending(execution._replace(error=error)), verdict.reason, is_returned, *held)
-            return db.execute(_CANCEL, values).rowcount > 0
-        case Return():
-            never_started = execution.outcome is Outcome.NEVER_STARTED
-            now = execution.finished_at
-            return db.execute(_RETURN, (now, now, error, never_started, *held)).rowcount > 0
-    if not db.execute(_FAIL, (*_ending(execution), error, *held)).rowcount:
-        return False
-    if isinstance(verdict, Retry):
-        db.execute(_RETRY, (verdict.next_run_at, verdict.reason, seq))
-    else:
-        db.execute(_BURY, (verdict.reason, verdict.signature or verdict.reason, seq))
-    return True
-
-
-def _ending(execution: Execution) -> tuple[Any, ...]:
-    _, exit_code, error, started_at, finished_at, duration_seconds = execution
-    return finished_at, started_at, finished_at, duration_seconds, exit_code, error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from queuectl import errors
 from queuectl.repository.examination import Engine, StoreFacts
-from queuectl.repository.sql.workers import registered
+from queuectl.repository.sql.examining import filled, invariants, miscounts
 from queuectl.repository.sqlite import schema
 from queuectl.repository.sqlite.connection import translated
 
@@ -21,50 +21,6 @@ if TYPE_CHECKING:
 _PATIENCE = 5.0
 #: Complaints that are enough to know.
 _COMPLAINTS = 10
-#: Transitions that are looked at for steps back in time.
-_RECENT = 1000
-
-#: What must be so in every store, as a query that counts what is not.
-_INVARIANTS = {
-    "{} states of jobs differ from the last step of their history": """
-        SELECT count(*) FROM jobs WHERE state <> coalesce(
-            (SELECT state FROM history WHERE job = jobs.seq ORDER BY id DESC LIMIT 1), 'pending')
-    """,
-    "{} transitions belong to no job": "SELECT count(*) FROM history WHERE job NOT IN (SELECT seq FROM jobs)",
-    "{} tags belong to no job": "SELECT count(*) FROM tags WHERE seq NOT IN (SELECT seq FROM jobs)",
-    "{} jobs are processing without a lease, or have one without": """
-        SELECT count(*) FROM jobs WHERE (state = 'processing') <> (lease_token IS NOT NULL)
-            OR (state = 'processing') <> (lease_expires_at IS NOT NULL)
-    """,
-    "{} jobs have an end without having ended, or have ended without": """
-        SELECT count(*) FROM jobs WHERE (state IN ('completed', 'dead', 'cancelled')) <> (finished_at IS NOT NULL)
-    """,
-}
-_COUNTERS = {
-    "counts": (
-        "SELECT place || ' in queue ' || queue, jobs FROM counts WHERE jobs <> 0",
-        "SELECT place || ' in queue ' || queue, count(*) FROM jobs WHERE state <> 'processing' GROUP BY place, queue",
-    ),
-    "dead_by_signature": (
-        "SELECT 'dead of ' || signature, jobs FROM dead_by_signature",
-        "SELECT 'dead of ' || coalesce(signature, ''), count(*) FROM jobs WHERE state = 'dead' GROUP BY signature",
-    ),
-}
-
-_RECENTLY = f"WITH recent AS (SELECT id, at FROM history ORDER BY id DESC LIMIT {_RECENT})"
-#: Of what was done last. To look at all jobs would take as long as to count them.
-_NEWEST = f"""
-    {_RECENTLY} SELECT max(coalesce((SELECT max(at) FROM recent), 0),
-        coalesce((SELECT max(created_at) FROM (SELECT created_at FROM jobs ORDER BY seq DESC LIMIT {_RECENT})), 0))
-"""
-_READY = """
-    SELECT queue, sum(jobs) FROM (
-        SELECT queue, jobs FROM counts WHERE place = 'ready' AND jobs > 0
-        UNION ALL
-        SELECT queue, count(*) FROM jobs INDEXED BY jobs_due
-        WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ? GROUP BY queue
-    ) GROUP BY queue ORDER BY queue
-"""
 
 
 def engine() -> Engine:
@@ -97,13 +53,13 @@ def examine(name: str, *, now: int, thorough: bool, numbers: Sequence[int]) -> S
         facts = StoreFacts(version, schema.VERSION, journal, () if found == ["ok"] else tuple(found))
         if version != schema.VERSION or facts.complaints:
             return facts
-        facts = _filled(db, facts, now)
+        facts = filled(db, facts, now)
         unknown = (
             "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT seq FROM jobs UNION SELECT job FROM leftovers)"
         )
         return facts._replace(
             unknown=tuple(number for (number,) in db.execute(unknown, (json.dumps(list(numbers)),))),
-            miscounts=tuple(_miscounts(db)) if thorough else (),
+            miscounts=(*miscounts(db), *invariants(db)) if thorough else (),
         )
 
 
@@ -124,37 +80,3 @@ def _reading(path: str) -> Iterator[sqlite3.Connection]:
         db.execute("PRAGMA query_only = ON")
         db.execute("BEGIN")
         yield db
-
-
-def _filled(db: sqlite3.Connection, facts: StoreFacts, now: int) -> StoreFacts:
-    """Add what the tables say."""
-    held = db.execute("SELECT seq, runs, record FROM jobs WHERE place = 'processing'").fetchall()
-    ended = "SELECT place, sum(jobs) FROM counts WHERE place IN ('completed', 'cancelled', 'dead') GROUP BY place"
-    steps = (
-        f"{_RECENTLY} SELECT max(before.at - recent.at) FROM recent JOIN recent AS before ON before.id = recent.id - 1"
-    )
-    return facts._replace(
-        newest=db.execute(_NEWEST).fetchone()[0],
-        step_back=max(0, db.execute(steps).fetchone()[0] or 0),
-        workers=tuple(registered(db)),
-        runs=frozenset(f"{seq}-{run}" for seq, run, _ in held),
-        records=frozenset(record for _, _, record in held if record),
-        leftovers=db.execute("SELECT count(*) FROM leftovers").fetchone()[0],
-        ended=dict(db.execute(ended)),
-        ready=dict(db.execute(_READY, (now,))),
-        paused=tuple(db.execute("SELECT queue, since, by FROM paused ORDER BY queue")),
-        settings=dict(db.execute("SELECT key, value FROM settings ORDER BY key")),
-    )
-
-
-def _miscounts(db: sqlite3.Connection) -> Iterator[str]:
-    """Count everything anew; yield what does not agree."""
-    for kept, counted in _COUNTERS.values():
-        there, real = dict(db.execute(kept)), dict(db.execute(counted))
-        for what in sorted(there.keys() | real.keys()):
-            if there.get(what, 0) != real.get(what, 0):
-                yield f"{real.get(what, 0):,} {what} are counted as {there.get(what, 0):,}"
-    for what, query in _INVARIANTS.items():
-        (wrong,) = db.execute(query).fetchone()
-        if wrong:
-            yield what.format(f"{wrong:,}")
