@@ -9,7 +9,6 @@ from queuectl.config import parse_location, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
     from queuectl.repository.examination import Engine, StoreFacts
     from queuectl.repository.protocol import JobRepository
@@ -26,7 +25,10 @@ def open_repository(url: str, *, create: bool = True) -> JobRepository:
         StoreError: it cannot be opened; the message says why.
     """
     if _is_server(url):
-        return _postgres().PostgresRepository(url, create=create)
+        _check_driver()
+        from queuectl.repository.postgres import PostgresRepository
+
+        return PostgresRepository(url, create=create)
     from queuectl.repository.sqlite import SqliteRepository
 
     return SqliteRepository(_path(url), create=create)
@@ -45,7 +47,7 @@ def examine_store(url: str, *, now: int, thorough: bool = False, numbers: Sequen
         StoreError: it is not there, not ours, or cannot be read; the message says why.
     """
     if _is_server(url):
-        _postgres()
+        _check_driver()
         from queuectl.repository.postgres.examine import examine as examine_server
 
         return examine_server(url, now=now, thorough=thorough, numbers=numbers)
@@ -61,7 +63,7 @@ def engine_of(url: str) -> Engine:
         StoreError: there is no such engine.
     """
     if _is_server(url):
-        _postgres()
+        _check_driver()
         from queuectl.repository.postgres.examine import engine as server
 
         return server(url)
@@ -75,16 +77,15 @@ def _is_server(url: str) -> bool:
     return parse_location(url).engine in {"postgresql", "postgres"}
 
 
-def _postgres() -> ModuleType:
-    """Load the engine for PostgreSQL, whose driver is an extra."""
+def _check_driver() -> None:
+    """See that PostgreSQL's driver is there: it is an extra."""
     try:
-        from queuectl.repository import postgres
+        import psycopg  # noqa: F401 - whoever needs it imports it
     except ImportError as error:
         raise errors.StoreUnreachable(
             f"PostgreSQL needs the driver psycopg, which cannot be loaded ({error})",
             hint="pipx install 'queuectl-cli[postgres]', or pip install 'psycopg[binary]' into the same environment",
         ) from error
-    return postgres
 
 
 def _path(url: str) -> str:

@@ -202,7 +202,7 @@ def _stage(db: Database, entries: Sequence[Entry]) -> int:
 
 
 def _copy(db: Database, target: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    with db.driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:  # type: ignore[arg-type]
+    with db.driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
         for row in rows:
             copy.write_row([_whole(value) for value in row])
 

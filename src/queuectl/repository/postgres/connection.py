@@ -57,14 +57,14 @@ class Database:
 
     def execute(self, statement: str, values: Any = (), /) -> psycopg.Cursor[tuple[Any, ...]]:
         """Run a statement."""
-        return self.driver.execute(translated(statement), values or None)  # type: ignore[arg-type]
+        return self.driver.execute(translated(statement), values or None)
 
     def executemany(self, statement: str, values: Iterable[Any], /) -> None:
         """Run a statement once for each of the values, in one go."""
         rows = list(values)
         if rows:
             with self.driver.cursor() as cursor:
-                cursor.executemany(translated(statement), rows)  # type: ignore[arg-type]
+                cursor.executemany(translated(statement), rows)
 
 
 class Connection(Store):
@@ -164,7 +164,7 @@ class Connection(Store):
         with self._translated():
             connection = self._clean()
             lock = _LOCK.format(shared=shared, lock=self._place.lock)
-            cursor = connection.execute(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; {lock}")  # type: ignore[arg-type]
+            cursor = connection.execute(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; {lock}")
             while cursor.nextset():
                 pass
             _, number = cursor.fetchone() or (None, "0")
@@ -194,7 +194,7 @@ class Connection(Store):
     def _commit(self, connection: psycopg.Connection[tuple[Any, ...]], statement: str, number: int) -> None:
         """Commit; if there is no answer, ask the server on another connection what became of it."""
         try:
-            connection.execute(statement)  # type: ignore[arg-type]
+            connection.execute(statement)
         except psycopg.OperationalError as error:
             if not connection.closed and connection.info.transaction_status is not TransactionStatus.UNKNOWN:
                 raise

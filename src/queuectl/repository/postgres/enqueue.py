@@ -66,12 +66,13 @@ class Enqueueing(Connection):
         if if_exists is IfExists.ERROR:
             return self._insert_all(specs, now)
         wanted = list(specs)
-        for _ in range(3):  # somebody else may enqueue the same at the same moment: then it is there the next time
+        for is_last in (False, False, True):  # what others enqueue at the same moment is there the next time
             try:
                 return self._insert_or(wanted, now, if_exists)
-            except UniqueViolation:
-                continue
-        return self._insert_or(wanted, now, if_exists)
+            except UniqueViolation as error:
+                if is_last:
+                    raise self._clash(error) from error
+        raise AssertionError
 
     def _insert_all(self, specs: Iterable[JobSpec], now: int) -> Sequence[Enqueued]:
         created = Created()

@@ -37,14 +37,15 @@ class _Connection(psycopg.Connection[tuple[Any, ...]]):
 
     answer_within: float | None = None  #: seconds; None: as long as the network holds
 
-    def wait(self, gen: Generator[Any, Any, Any], interval: float = 0.0) -> Any:  # noqa: ARG002 - psycopg's
+    def wait(self, gen: Generator[Any, Any, Any], interval: float = 0.0, timeout: float | None = None) -> Any:  # noqa: ARG002 - psycopg's
         """Run a step of the protocol to its end; see `psycopg.waiting`.
 
         Raises:
             OperationalError: there was no answer in time. The connection is closed: what it was about is unknown.
         """
         poll = select.poll()
-        ends = None if self.answer_within is None else time.monotonic() + self.answer_within
+        within = self.answer_within if timeout is None else timeout
+        ends = None if within is None else time.monotonic() + within
         try:
             wanted = next(gen)
             while True:
@@ -52,7 +53,7 @@ class _Connection(psycopg.Connection[tuple[Any, ...]]):
                 poll.register(self.pgconn.socket, events)
                 found = poll.poll(None if ends is None else max(0.0, ends - time.monotonic()) * 1000)
                 if not found:
-                    self._give_up()
+                    self._give_up(within)
                 wanted = gen.send(_ready(found[0][1], wanted))
         except StopIteration as end:
             return end.value
@@ -60,9 +61,9 @@ class _Connection(psycopg.Connection[tuple[Any, ...]]):
             gen.close()
             raise
 
-    def _give_up(self) -> NoReturn:
+    def _give_up(self, within: float | None) -> NoReturn:
         self.pgconn.finish()
-        raise psycopg.OperationalError(f"the server did not answer within {self.answer_within:g} s")
+        raise psycopg.OperationalError(f"the server did not answer within {within:g} s")
 
 
 def _ready(found: int, wanted: int) -> int:

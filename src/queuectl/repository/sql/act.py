@@ -117,6 +117,8 @@ def _retriable(db: Database, ids: Sequence[str], states: Collection[JobState]) -
 
 def _chosen(db: Database, which: Filter) -> list[tuple[int, str, str]]:
     """Return seq, id and state of the jobs that a filter lets through, in the order of enqueueing."""
+    if not which.states:
+        return []
     places, where, values = condition(which)
     here = f"place IN ({marks(places)})" if places else EVERYTHING
     query = (
