@@ -160,6 +160,14 @@ class TestEdit:
         assert (job.timeout, job.backoff_base, job.unique_key) == (None, None, None)
         assert job.cwd == str(queues.home / "sub")
 
+    def test_a_directory_that_is_not_there_is_doubted_and_taken(self, queues: CommandLine) -> None:
+        for args in (("--cwd", "sub"), ("--set", "cwd=sub")):
+            queues("edit", "m", *args)
+            assert f"Warning: there is no directory '{queues.home}/sub' here" in queues.said
+        assert queues.job("m").cwd == str(queues.home / "sub")
+        queues("edit", "m", "--cwd", ".")
+        assert queues.said == ""
+
     def test_it_may_start_earlier_or_later(self, queues: CommandLine) -> None:
         queues("edit", "m", "--delay", "1h")
         assert queues.json("status")["pending"] == {"ready": 2, "scheduled": 1, "retrying": 0}

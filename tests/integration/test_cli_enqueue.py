@@ -44,6 +44,35 @@ def test_an_option_behind_a_line_for_the_shell_is_pointed_out(run: CommandLine) 
     assert "belongs to the command" not in run.said
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("-C", "later", "true"),
+        ('{"command": "true", "cwd": "later"}',),
+        ('[{"command": "true", "cwd": "later"}]',),
+        ("-C", "later", '[{"command": "a"}, {"command": "b"}]'),
+    ],
+)
+def test_a_directory_that_is_not_there_is_doubted_and_taken(run: CommandLine, args: tuple[str, ...]) -> None:
+    run("enqueue", *args)
+    assert {job.cwd for job in run.jobs()} == {str(run.home / "later")}
+    warning = f"Warning: there is no directory '{run.home}/later' here; the job fails unless it is made before"
+    assert run.said.count(warning) == 1
+    run("enqueue", "--quiet", *args)
+    assert run.said == ""
+    (run.home / "later").mkdir()
+    run("enqueue", *args)
+    assert "Warning" not in run.said
+
+
+def test_a_file_in_place_of_a_directory_is_doubted_and_that_of_one_among_many_is_not(run: CommandLine) -> None:
+    (run.home / "file").touch()
+    run("enqueue", "-C", "file", "true")
+    assert f"Warning: '{run.home}/file' is not a directory; " in run.said
+    run("enqueue", '[{"command": "a", "cwd": "/nope"}, {"command": "b"}]')
+    assert "Warning" not in run.said
+
+
 def test_several_words_keep_their_quoting(run: CommandLine) -> None:
     job_id = run("enqueue", "--", "printf", "%s\n", "a b", "$HOME", "it's").strip()
     assert run.job(job_id).command == "printf '%s\n' 'a b' '$HOME' 'it'\"'\"'s'"

@@ -12,6 +12,7 @@ from queuectl.cli.changing import changes_of, field_names, placed
 from queuectl.cli.enqueue import variable
 from queuectl.cli.options import Duration, Time, dry_run_option, files, job_ids, queue_names, shared, tag_names
 from queuectl.cli.session import Session, now
+from queuectl.cli.sources import doubt
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput, WrongState
 from queuectl.model import JobState
@@ -94,6 +95,7 @@ def command(
 
     wake(repository.directory_name)
     _report(session, done, changes)
+    doubt(session, changes.fields.get("cwd"))
 
 
 def _given(options: dict[str, Any], at: int | None, moment: int) -> Changes:

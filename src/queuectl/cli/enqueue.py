@@ -115,7 +115,8 @@ def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int
     moment = now()
     source = _source(options, words, moment)
     given = _given(options, at, moment)
-    specs = _watched(session, source, sources.placed(_jobs(words, source, given, moment), sources.here()))
+    asked = _doubted(session, _jobs(words, source, given, moment), given)
+    specs = _watched(session, source, sources.placed(asked, sources.here()))
     # Closed, what reads and what draws set right what they began, even if Ctrl-C comes between two jobs.
     with closing(specs), Acceptance() as acceptance:
         jobs = session.repository.enqueue(acceptance.after(specs), now=moment, if_exists=IfExists(if_exists))
@@ -218,6 +219,15 @@ def _jobs(words: Sequence[str], source: sources.Source | None, given: dict[str, 
         line = join(words)
     # The command is checked with the rest, and the options once more, which is cheap.
     return [build_spec({"command": line}, now=moment)._replace(**given)]
+
+
+def _doubted(session: Session, asked: Iterable[JobSpec], given: dict[str, Any]) -> Iterable[JobSpec]:
+    """Look for the directory that a person named, by an option or of a single job on the line; of many it is theirs."""
+    if "cwd" in given:
+        sources.doubt(session, given["cwd"])
+    elif isinstance(asked, list) and len(asked) == 1:
+        sources.doubt(session, asked[0].cwd)
+    return asked
 
 
 def _amended(specs: Iterable[JobSpec], given: dict[str, Any]) -> Iterable[JobSpec]:
