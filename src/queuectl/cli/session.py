@@ -13,6 +13,7 @@ from queuectl.cli import output
 from queuectl.config import database_url, redact_url, user_file
 
 if TYPE_CHECKING:
+    from queuectl.errors import InvalidInput
     from queuectl.preferences import Preferences
     from queuectl.repository.protocol import JobRepository
 
@@ -42,6 +43,18 @@ class Session:
 
             self._preferences = read_preferences(user_file())
         return self._preferences
+
+    def forgive_preferences(self) -> InvalidInput | None:
+        """Go on by the defaults if the user's file makes no sense, and return what is wrong with it."""
+        from queuectl.errors import InvalidInput
+        from queuectl.preferences import Preferences
+
+        try:
+            _ = self.preferences
+        except InvalidInput as error:
+            self._preferences = Preferences(user_file(), {})
+            return error
+        return None
 
     @property
     def quiet(self) -> bool:
