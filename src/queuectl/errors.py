@@ -92,7 +92,7 @@ class WorkerNotFound(NotFound):
 
 
 class QueueNotFound(NotFound):
-    """No job was ever put into this queue."""
+    """No job is in this queue, and it is not paused."""
 
     code = "queue_not_found"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,8 +76,12 @@ class TestPause:
         assert queues.json("pause", "mail", "x") == {
             "queues": [{"queue": "x", "how": "paused"}, {"queue": "mail", "how": "unchanged"}]
         }
-        assert queues.json("resume", "mail", "nobody") == {
-            "queues": [{"queue": "mail", "how": "resumed"}, {"queue": "nobody", "how": "unchanged"}]
+        assert queues.json("resume", "mail", "web", "x") == {
+            "queues": [
+                {"queue": "mail", "how": "resumed"},
+                {"queue": "web", "how": "resumed"},
+                {"queue": "x", "how": "resumed"},
+            ]
         }
         assert queues("resume", "mail") == ""
         assert "Queue 'mail' was not paused." in queues.said
@@ -98,6 +103,18 @@ class TestPause:
         assert "Nothing was paused." in queues.said
         assert queues.json("resume", "--all") == {"queues": []}
         assert _noted(queues) == [("pause", "mail", 0), ("pause", "--all", 0), ("resume", "--all", 0)]
+
+    def test_a_queue_that_nobody_knows_is_not_resumed_nor_are_those_beside_it(self, queues: CommandLine) -> None:
+        queues("pause", "mail", "later")
+        message, hint = queues.error("resume", "mail", "mial", code=3)
+        assert message == "no job is in queue 'mial', and it is not paused"
+        assert hint == "did you mean 'mail'?"
+        assert json.loads(queues.said.splitlines()[-1])["error"]["code"] == "queue_not_found"
+        assert [one["queue"] for one in queues.json("status")["paused"]] == ["later", "mail"]
+        _, hint = queues.error("resume", "zzz", code=3)
+        assert hint == "queuectl status shows what is paused"
+        queues("resume", "later")  # paused and without jobs
+        queues("resume", "web")  # not paused and with jobs
 
     def test_a_queue_without_jobs_is_paused_and_the_name_doubted(self, queues: CommandLine) -> None:
         assert queues("pause", "mial") == "mial\n"
