@@ -207,6 +207,19 @@ class TestEdit:
         assert queues.job("m").env == {}
         assert "NOWHERE" in queues.error("edit", "m", "-e", "NOWHERE", code=2)[0]
 
+    def test_the_options_of_a_policy_are_those_of_enqueue_and_may_go(self, queues: CommandLine) -> None:
+        policy = ("--retry-on", "75,SIGKILL", "--retry-on", "timeout", "--give-up-on", "lost", "--success-codes", "0,3")
+        waits = ("--backoff-max", "10m", "--backoff-jitter", "0.5", "--retry-for", "2h")
+        queues("enqueue", "--id", "n", *policy, *waits, "true")
+        assert queues("edit", "m", *policy, *waits) == "m\n"
+        assert queues.job("m").policy == queues.job("n").policy
+        queues("edit", "m", "--retry-on", "none", "--backoff-max", "none", "--retry-for", "none")
+        expected = Policy(success_codes=(0, 3), give_up_on=("lost",), backoff_jitter=0.5)
+        assert queues.job("m").policy == expected
+        queues("edit", "m", "--success-codes", "3", "--retry-on", "0")  # no contradiction: here 0 is no success
+        assert queues.job("m").policy == expected._replace(success_codes=(3,), retry_on=("0",))
+        assert _noted(queues)[-1][1] == "m: success_codes, retry_on"
+
     @pytest.mark.parametrize(
         ("pair", "field", "value"),
         [
@@ -254,6 +267,11 @@ class TestEdit:
             (("--env", "A=1", "--set", "env=null"), "env is given twice"),
             (("--env", "A=1", "--set", "env.A=2"), "env.A is given twice"),
             (("--set", "retry_on=75", "--set", "give_up_on=75"), "job 'm': give_up_on: 75 stands in retry_on too"),
+            (("--retry-on", "75", "--set", "give_up_on=75"), "job 'm': give_up_on: 75 stands in retry_on too"),
+            (("--retry-on", "75", "--set", "retry_on=76"), "retry_on is given twice"),
+            (("--retry-on", "nonsense"), "retry_on[0]: 'nonsense' is no ending"),
+            (("--retry-on", "none,75"), "retry_on[0]: 'none' is no ending"),
+            (("--backoff-jitter", "2"), "backoff_jitter: 2"),
             (("--at", "+1h", "--set", "delay=5"), "run_at is given twice"),
             ((), "there is nothing to change"),
         ],

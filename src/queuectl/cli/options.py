@@ -78,6 +78,19 @@ class Time(click.ParamType[int]):
             return parse_time(value, now()) if isinstance(value, str) else value
 
 
+class OrNone(click.ParamType[object]):
+    """A value of another type, or `none` for the absence of one."""
+
+    name = "value or none"
+
+    def __init__(self, kind: click.ParamType[Any]) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value; `none` stays as it is, for None means that the option was not given."""
+        return value if value == "none" else self._kind.convert(value, param, ctx)
+
+
 class States(click.ParamType[tuple[JobState, ...]]):
     """Names of states with commas between them, as a tuple."""
 
