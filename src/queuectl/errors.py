@@ -191,6 +191,13 @@ def quoted(text: str, *, limit: int = 60) -> str:
     return repr(text) if len(text) <= limit else repr(text[:limit]) + "…"
 
 
+def typed(*names: str) -> str:
+    """Return ids as one types them in a shell behind all options: quoted, and after `--` if one begins with `-`."""
+    from shlex import join
+
+    return ("-- " if any(name.startswith("-") for name in names) else "") + join(names)
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """Return `did you mean 'x'?` for the choice nearest to `word`, or None if none is near."""
     from difflib import get_close_matches

@@ -335,10 +335,23 @@ class TestRetry:
 
     @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
     def test_one_that_has_not_ended_refuses_the_whole_call(self, ended: CommandLine, dry: tuple[str, ...]) -> None:
-        message, _ = ended.error("retry", *dry, "done", "p", code=4)
+        message, hint = ended.error("retry", *dry, "done", "p", code=4)
         assert message == "job 'p' is pending; only jobs that have ended can be retried"
+        assert hint == "it waits for its turn; queuectl explain p says what for"
         ended.error("retry", *dry, "done", "nobody", code=3)
         assert ended.job("done").state is JobState.COMPLETED
+
+    @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+    def test_whoever_retries_a_running_job_hears_how_to_wait_for_it_and_to_stop_it(
+        self, ended: CommandLine, dry: tuple[str, ...]
+    ) -> None:
+        ended.settle("processing")
+        message, hint = ended.error("retry", *dry, "p", code=4)
+        assert message == "job 'p' is processing; only jobs that have ended can be retried"
+        assert hint == "queuectl wait p waits until it has ended, queuectl cancel p stops it"
+        message, hint = ended.error("dlq", "retry", *dry, "done", code=4)
+        assert message == "job 'done' is completed; only dead jobs can be retried"
+        assert hint == "queuectl retry done runs it again"
 
     @pytest.mark.parametrize(
         ("args", "which"),

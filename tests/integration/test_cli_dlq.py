@@ -214,7 +214,7 @@ class TestShow:
         settlement = Settlement(lease.job.seq, lease.token, execution, Bury("timed out after 30s"))
         repository.turn([settlement], worker=worker, slots=0, now=NOW * 2, lease_seconds=60)
         repository.close()
-        assert "queuectl dlq retry a --edit timeout=60s\n" in run("dlq", "show", "a")
+        assert "queuectl dlq retry --edit timeout=60s a\n" in run("dlq", "show", "a")
 
     def test_is_for_dead_jobs_only(self, dead: CommandLine) -> None:
         dead("-q", "enqueue", "--id", "fresh", "true")

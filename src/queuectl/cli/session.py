@@ -30,6 +30,7 @@ class Session:
         self.db: str | None = None  #: as `--db` gave it
         self.json = False
         self.debug = False
+        self.is_among_dead = False  #: whether the command is one of the Dead Letter Queue
         self._quiet: bool | None = None
         self._hints: bool | None = None
         self._preferences: Preferences | None = None

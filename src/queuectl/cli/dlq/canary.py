@@ -13,7 +13,7 @@ from queuectl.cli import output
 from queuectl.cli.removal import Stops
 from queuectl.cli.retrying import as_object, carry_out, how_many, named_jobs, tell
 from queuectl.cli.session import now
-from queuectl.errors import OperationFailed
+from queuectl.errors import OperationFailed, typed
 from queuectl.model import FINAL, JobState
 from queuectl.repository.acting import ALL
 from queuectl.repository.base import Filter
@@ -174,9 +174,7 @@ def _give_up(session: Session, order: Order, fates: Sequence[Fate], left: int, *
     failed = next(fate for fate in fates if fate.state != JobState.COMPLETED)
     word = "dlq show" if failed.state == JobState.DEAD else "show"
     if failed.state != "gone":
-        from shlex import quote
-
-        session.hint(f"{session.call(f'{word} {quote(failed.id)}')} says why")
+        session.hint(f"{session.call(f'{word} {typed(failed.id)}')} says why")
 
 
 def _canary_object(fates: Sequence[Fate], *, passed: bool | None, left: int) -> dict[str, object]:
