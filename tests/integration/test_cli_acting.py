@@ -141,8 +141,8 @@ class TestPause:
         assert queues("status").endswith("paused\t*\t3\npaused\tweb\t2\n")
         queues.on_terminal()
         text = queues("status")
-        assert "All queues are paused: 3 ready jobs wait, 0s ago by ann@host" in text
-        assert "Queue web is paused: 2 ready jobs wait, 0s ago by ann@host" in text
+        assert "All queues have been paused for 0s by ann@host; 3 ready jobs wait" in text
+        assert "Queue web has been paused for 0s by ann@host; 2 ready jobs wait" in text
         queues.on_terminal(30)
         assert all(len(line) <= 30 for line in queues("status").splitlines())
         odd = [Paused("\x1b[31m[b]", 0, "\x1b]0;x\x07", 1)]
@@ -374,7 +374,7 @@ class TestRetry:
         assert "--yes" in str(ended.error("retry", "--all", *args, code=2)[1])
         assert ended("retry", "--all", *args, "-y").split() == which
         assert {job.id for job in ended.jobs() if job.state is JobState.PENDING} == {"p", *which}
-        assert which or "There are no such jobs." in ended.said
+        assert which or "No such jobs." in ended.said
 
     @pytest.mark.parametrize(
         "args",

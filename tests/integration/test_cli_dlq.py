@@ -334,7 +334,7 @@ class TestCanary:
 
     def test_of_nobody_is_no_failure(self, run: CommandLine) -> None:
         assert run("dlq", "retry", "--all", "-y", "--canary", "1") == ""
-        assert "There are no such dead jobs." in run.said
+        assert "No such dead jobs." in run.said
         assert run.json("dlq", "retry", "--all", "-y", "--canary", "1")["canary"] == {"passed": None, "jobs": []}
 
     def test_asks_first_and_has_a_dry_run(self, dead: CommandLine) -> None:

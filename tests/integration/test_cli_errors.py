@@ -45,6 +45,11 @@ def test_each_command_has_its_own_help_with_the_shared_options(run: CommandLine,
     assert not run.database.exists()
 
 
+@pytest.mark.parametrize("word", sorted(TABLE.keys() - {"dlq", "config", "worker"}))
+def test_the_help_of_a_command_gives_an_example(run: CommandLine, word: str) -> None:
+    assert f"\n    queuectl {word}" in run(word, "--help").replace("queuectl --db new.db", "queuectl")
+
+
 @pytest.mark.parametrize("word", ["dlq", "config", "worker"])
 def test_a_group_without_a_word_shows_its_help(run: CommandLine, word: str) -> None:
     assert run(word) == run(word, "--help")

@@ -35,6 +35,13 @@ def _ids(text: str) -> list[str]:
 # -- list -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("option", ["--tag", "--queue", "--search"])
+@pytest.mark.parametrize("words", [("list",), ("dlq", "list"), ("cancel", "--all"), ("retry", "--all")])
+def test_a_filter_that_is_empty_is_refused(run: CommandLine, words: tuple[str, ...], option: str) -> None:
+    message, hint = run.error(*words, option, "", code=2)
+    assert (message, hint) == (f"{option}: the text is empty", "leave the option out to let every job through")
+
+
 def test_an_empty_store_lists_nothing_and_says_how_to_begin(run: CommandLine) -> None:
     assert run.json("list") == []
     assert run("list") == ""
@@ -270,7 +277,7 @@ def test_retry_all_takes_filters_and_tells_before(run: CommandLine) -> None:
 
 def test_retry_of_nothing_says_so(run: CommandLine) -> None:
     assert run("dlq", "retry", "--all", "--yes") == ""
-    assert "There are no such dead jobs." in run.said
+    assert "No such dead jobs." in run.said
 
 
 @pytest.mark.parametrize("args", [(), ("--all", "a"), ("a", "--queue", "q"), ("a", "--tag", "t")])

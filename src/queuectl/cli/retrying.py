@@ -108,7 +108,7 @@ def report(session: Session, ids: Sequence[str], order: Order, *, dry_run: bool 
     if session.json:
         output.document(as_object(ids, order, dry_run=dry_run))
     elif not ids:
-        session.say(f"There are no such {'dead ' if order.states == _DEAD else ''}jobs.")
+        session.say(f"No such {'dead ' if order.states == _DEAD else ''}jobs.")
     else:
         tell(session, ids, order, dry_run=dry_run)
 

@@ -48,7 +48,7 @@ def retry_with_canary(session: Session, order: Order) -> int:
         if session.json:
             output.document(as_object([], order, dry_run=False) | _canary_object([], passed=None, left=0))
         else:
-            session.say("There are no such dead jobs.")
+            session.say("No such dead jobs.")
         return 0
     _demand_workers(session, order, jobs)
     left = len(rest.ids) if order.which.ids else max(0, how_many(session, rest) - len(jobs))
