@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from queuectl.cli import output, progress
 from queuectl.cli.accepted import Acceptance
 
 if TYPE_CHECKING:
+    import io
     from pathlib import Path
 
     from tests.integration.conftest import CommandLine
@@ -238,22 +237,6 @@ def test_json_of_waiting_has_how_and_the_fields_of_a_job(run: CommandLine) -> No
 
 
 # -- progress -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """Let a person watch stderr from now on, and see here what is drawn."""
-    screen = io.StringIO()
-
-    def console(_stream: object) -> Any:
-        from rich.console import Console
-
-        return Console(file=screen, force_terminal=True, width=80)
-
-    monkeypatch.setattr(output, "is_watched", lambda: True)
-    monkeypatch.setattr(output, "console", console)
-    monkeypatch.setattr(progress, "LARGE", 5)
-    return screen
 
 
 @pytest.mark.parametrize(

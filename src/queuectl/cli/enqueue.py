@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from queuectl.cli import enqueued, output, sources
+from queuectl.cli import enqueued, sources
 from queuectl.cli.accepted import Acceptance
 from queuectl.cli.options import Duration, Time, files, queue_names, shared, tag_names
 from queuectl.cli.policy import policy_fields, policy_options
@@ -156,11 +156,11 @@ def _wish(options: dict[str, Any]) -> Wish | None:
 
 def _watched(session: Session, source: sources.Source | None, specs: Generator[JobSpec]) -> Generator[JobSpec]:
     """Show a person how far it has come, if there is one and it takes a while."""
-    if source is None or session.quiet or not output.is_watched():
+    if source is None:
         return specs
-    from queuectl.cli.progress import watched
+    from queuectl.cli.progress import is_wanted, watched
 
-    return watched(specs, "Enqueueing", number=source.number)
+    return watched(specs, "Enqueueing", number=source.number) if is_wanted(session) else specs
 
 
 # -- what is to be stored ---------------------------------------------------------------------
