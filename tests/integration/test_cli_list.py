@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -223,6 +225,16 @@ def test_dlq_list_shows_dead_jobs_with_the_reason(run: CommandLine) -> None:
     header, row = run("dlq", "list").splitlines()
     assert header.split() == ["ID", "TRIES", "DIED", "REASON", "COMMAND"]
     assert "exit code 1" in row
+
+
+@pytest.mark.parametrize("words", [("list",), ("dlq", "list")])
+def test_an_exit_code_is_shown_whole_beside_a_long_command(run: CommandLine, words: tuple[str, ...]) -> None:
+    _bury(run, "a-name-with-24-characters", queue="nightly-mails", priority=-100, command="echo " * 40)
+    with closing(sqlite3.connect(run.database)) as store:
+        store.execute("UPDATE jobs SET error = 'exit code 255'")
+        store.commit()
+    run.on_terminal(80)
+    assert " exit code 255 " in run(*words)
 
 
 def test_an_empty_dlq_is_no_failure(run: CommandLine) -> None:
