@@ -87,7 +87,7 @@ def _on_hold(paused: Paused, at: int) -> str:
     number = f"{paused.ready:,}" if paused.ready else "no"
     jobs = f"{number} ready {'jobs wait' if paused.ready > 1 else 'job waits'}"
     age = format_duration(max(0, at - paused.since) // 1000)
-    return f"{what} been paused for {age} by {safe(paused.by)}; {jobs}"
+    return f"{what} been paused for {age} by {safe(paused.by)}; {jobs}."
 
 
 def worker_table(workers: Sequence[Worker], width: int, at: int, glyphs: Glyphs) -> Table:

@@ -113,7 +113,9 @@ def _queue(item: Item, look: Look) -> tuple[Parts, Parts]:
     room = max(4, look.width - 4 - 4 * NUMBER)
     name = queue.name
     if since is not None:
-        name += f"  paused {format_duration(_seconds(look.now - since))}"
+        # Half a word says nothing: of what there is no room for the sign in front is left.
+        words = (f"  paused {format_duration(_seconds(look.now - since))}", "  paused")
+        name += next((word for word in words if cell_len(safe(name) + word) <= room), "")
     lead: Parts = [
         (f"{signs.paused if since is not None else ' '} ", "yellow"),
         (padded(name, room, look.glyphs.ellipsis), "yellow" if since is not None else "bold"),
