@@ -22,7 +22,7 @@ STYLE = """
   .card { fill: #ffffff; stroke: #d0d7de; }
   text { fill: #1f2328; }
   .title { font-size: 16px; font-weight: 600; }
-  .note { fill: #59636e; font-size: 12px; }
+  .note { fill: #59636e; font-size: 12px; paint-order: stroke; stroke: #ffffff; stroke-width: 4px; }
   .ours { font-weight: 700; }
   .line { stroke: #d0d7de; }
   .mark { stroke: #59636e; stroke-dasharray: 3 3; }
@@ -31,7 +31,7 @@ STYLE = """
   @media (prefers-color-scheme: dark) {
     .card { fill: #0d1117; stroke: #3d444d; }
     text { fill: #f0f6fc; }
-    .note { fill: #9198a1; }
+    .note { fill: #9198a1; stroke: #0d1117; }
     .line { stroke: #3d444d; }
     .mark { stroke: #9198a1; }
     .a0 { fill: #4a535e; } .a1 { fill: #69737f; } .a2 { fill: #8e99a6; }

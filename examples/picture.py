@@ -36,6 +36,7 @@ from queuectl.worker.options import WorkerOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rich.color import Color
     from rich.style import Style
     from rich.text import Text
 
@@ -305,7 +306,7 @@ class Painter:
         return "".join(pieces)
 
     def _class(self, style: Style | None) -> str:
-        color = style.color.name if style and style.color else "default"
+        color = _name(style.color) if style and style.color else "default"
         rules = f"fill:{COLORS['black' if style and style.reverse else color]}"
         if style and style.bold:
             rules += ";font-weight:700"
@@ -316,6 +317,11 @@ class Painter:
     def styles(self) -> str:
         """Return the rules of all styles that were used."""
         return "".join(f".{name}{{{rules}}}" for rules, name in self._classes.items())
+
+
+def _name(color: Color) -> str:
+    """Return what a colour is called; one that was read back from a terminal's text has only its number."""
+    return color.name if color.name in COLORS else list(COLORS)[1:][color.number or 0]
 
 
 def document(scene: Scene, styles: str, motion: str, body: str) -> str:

@@ -5,16 +5,14 @@ The store is real, and so are its jobs; a real worker has run them. The commands
 
 from __future__ import annotations
 
-import io
 import os
 import pty
-import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
+from picture import Painter, Scene, document
 from rich.text import Text
 
 WIDTH = 100
@@ -48,7 +46,10 @@ def main() -> None:
                 [*QUEUECTL, "-q", "enqueue", *options.split(), command], cwd=home, check=True, stdout=subprocess.DEVNULL
             )
         subprocess.run(
-            [*QUEUECTL, "-q", "worker", "start", "--drain", "-c", "2"], cwd=home, check=True, stdout=subprocess.DEVNULL
+            [*QUEUECTL, "-q", "worker", "start", "--drain", "--name", "worker-1", "-c", "2"],
+            cwd=home,
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
         for name, (words, word) in STILLS.items():
             shown = on_terminal(words, home)
@@ -77,12 +78,12 @@ def on_terminal(words: list[str], home: str) -> str:
 
 
 def draw(title: str, shown: str, path: Path) -> None:
-    """Write the picture of a terminal that shows this."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(Text.from_ansi(shown), no_wrap=True, crop=False)
-    # Rich would have the reader fetch a font.
-    picture = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title=title), flags=re.DOTALL)
-    path.write_text(picture, encoding="utf-8")
+    """Write the picture of a terminal that shows this, in the frame of those that move."""
+    lines = Text.from_ansi(shown).split("\n")
+    scene = Scene(WIDTH, len(lines), title, f"What {title} shows on a terminal")
+    painter = Painter(scene)
+    body = "\n".join(painter.line(line, row) for row, line in enumerate(lines))
+    path.write_text(document(scene, painter.styles(), "", body), encoding="utf-8")
 
 
 if __name__ == "__main__":

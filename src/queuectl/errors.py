@@ -92,7 +92,7 @@ class WorkerNotFound(NotFound):
 
 
 class QueueNotFound(NotFound):
-    """No job was ever put into this queue."""
+    """No job is in this queue, and it is not paused."""
 
     code = "queue_not_found"
 
@@ -189,6 +189,13 @@ def quoted(text: str, *, limit: int = 60) -> str:
     `limit` is in characters before quoting.
     """
     return repr(text) if len(text) <= limit else repr(text[:limit]) + "…"
+
+
+def typed(*names: str) -> str:
+    """Return ids as one types them in a shell behind all options: quoted, and after `--` if one begins with `-`."""
+    from shlex import join
+
+    return ("-- " if any(name.startswith("-") for name in names) else "") + join(names)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:

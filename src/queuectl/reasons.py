@@ -10,6 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl.duration import format_duration, format_time
+from queuectl.errors import typed
 from queuectl.model import JobState
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ class _Case(NamedTuple):
     @property
     def word(self) -> str:
         """The job's id as a shell takes it."""
-        word = quote(self.job.id)
-        return f"-- {word}" if word.startswith("-") else word
+        return typed(self.job.id)
 
     def is_silent(self, worker: Worker) -> bool:
         """Say whether a worker that is there gives no sign of life: it was stopped, or hangs."""
@@ -246,8 +246,7 @@ def _blocked(case: _Case) -> Iterator[Reason]:
             f"job {rival.id!r}, which is {rival.state}, has its unique key {case.job.unique_key!r}: "
             "until that has ended, this one cannot be put back"
         )
-        word = quote(rival.id)
-        yield Reason("unique_key_taken", message, f"explain {'-- ' if word.startswith('-') else ''}{word}")
+        yield Reason("unique_key_taken", message, f"explain {typed(rival.id)}")
 
 
 def _failed(case: _Case) -> Iterator[Reason]:

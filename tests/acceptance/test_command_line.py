@@ -199,6 +199,13 @@ def test_an_interrupted_command_says_so_in_its_exit_code_and_stores_nothing(
     assert not shop.database.exists()
 
 
+@pytest.mark.parametrize(("before", "code", "said"), [("", 130, ""), ("signal.signal(2, signal.SIG_IGN); ", 0, "on\n")])
+def test_ctrl_c_while_the_program_is_being_loaded_ends_it_without_a_word(before: str, code: int, said: str) -> None:
+    line = f"import os, signal; {before}import queuectl.__main__; os.kill(os.getpid(), 2); print('on')"
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, said, "")
+
+
 # -- a terminal -----------------------------------------------------------------------------
 
 

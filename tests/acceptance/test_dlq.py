@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,10 +31,10 @@ def _states(shop: Shop) -> dict[str, str]:
 
 
 @contextmanager
-def _begun(shop: Shop, *args: str) -> Iterator[subprocess.Popen[str]]:
+def _begun(shop: Shop, *args: str, stdout: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     """Let a command run that waits; whatever happens, it is gone in the end."""
     with subprocess.Popen(
-        [*PROGRAM, *args], cwd=shop.home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PROGRAM, *args], cwd=shop.home, stdout=stdout, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process
@@ -108,6 +109,37 @@ def test_whoever_stops_it_leaves_the_rest_dead_and_hears_how_it_stands(shop: Sho
     gate.open()
     shop.becomes("a", "completed")
     assert shop.job("b").state == "dead"
+
+
+def test_whoever_stops_it_before_it_has_said_what_it_did_hears_how_it_stands(shop: Shop) -> None:
+    gate = shop.gate()
+    _bury(shop, "false", "a", "b", "c")
+    shop.start_worker()
+    reader, writer = _full_pipe()
+    words = ("dlq", "retry", "--all", "-y", "--canary", "1", "--edit", f"command={gate.wait}")
+    with _begun(shop, *words, stdout=writer) as process:
+        os.close(writer)
+        shop.becomes("a", "processing")  # it is stored, and saying so has to wait for the reader
+        process.send_signal(signal.SIGINT)
+        with os.fdopen(reader, "rb") as file:
+            assert file.read().lstrip(b"x") == b"a\n"
+        assert process.communicate(timeout=DEADLINE)[1] == (
+            "Stopped: 0 of 1 canaries passed, 1 of them goes on; the other 2 are still dead\n"
+        )
+    assert process.returncode == 130
+    gate.open()
+    shop.becomes("a", "completed")
+
+
+def _full_pipe() -> tuple[int, int]:
+    """Return the ends of a pipe that takes nothing until somebody reads."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    return reader, writer
 
 
 def test_a_canary_that_is_killed_leaves_the_rest_dead(shop: Shop) -> None:

@@ -63,7 +63,7 @@ def test_beside_workers_and_producers_every_job_runs_once_and_nobody_is_locked_o
         assert (producer.returncode, complaints) == (0, "")
         accepted += ids.split()
         ids, complaints = pruner.communicate(timeout=DEADLINE)
-        assert (pruner.returncode, complaints.replace("There are no such jobs.\n", "")) == (0, "")
+        assert (pruner.returncode, complaints.replace("No such jobs.\n", "")) == (0, "")
         pruned += ids.split()
 
     def ended() -> bool:

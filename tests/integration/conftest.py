@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from queuectl.cli import output
+from queuectl.cli import output, progress
 from queuectl.cli.app import cli
 from queuectl.model import Bury, Complete, Execution, Job, Outcome, Retry, Verdict
 from queuectl.repository import open_repository
@@ -101,3 +102,19 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     for name in ("QUEUECTL_DB", "QUEUECTL_DEBUG", "NO_COLOR", "FORCE_COLOR", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     return CommandLine(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Let a person watch stderr from now on, and see here what is drawn."""
+    screen = io.StringIO()
+
+    def console(_stream: object) -> Any:
+        from rich.console import Console
+
+        return Console(file=screen, force_terminal=True, width=80)
+
+    monkeypatch.setattr(output, "is_watched", lambda: True)
+    monkeypatch.setattr(output, "console", console)
+    monkeypatch.setattr(progress, "LARGE", 5)
+    return screen

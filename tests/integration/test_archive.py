@@ -500,13 +500,16 @@ def test_a_backup_shows_one_moment_and_writers_go_on(
     neighbour = make("full")
     written: list[object] = []
 
-    def write(*_: int) -> None:
+    told: list[tuple[int, int]] = []
+
+    def write(copied: int, pages: int) -> None:
+        told.append((copied, pages))
         written.append(neighbour.enqueue([JobSpec("true", id=f"beside-{len(written)}")], now=NOW))
 
     monkeypatch.setattr(backup, "_PAGES", 1)
-    monkeypatch.setattr(backup, "_look_up", write)
     before = exported(full)
-    full.backup(str(tmp_path / "copy.db"))
+    full.backup(str(tmp_path / "copy.db"), tell=write)
     assert len(written) > 5
+    assert told == [(number, len(told)) for number in range(1, len(told) + 1)]
     with closing(SqliteRepository(tmp_path / "copy.db", create=False)) as copy:
         assert exported(copy) == before

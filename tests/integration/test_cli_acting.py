@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,8 +76,12 @@ class TestPause:
         assert queues.json("pause", "mail", "x") == {
             "queues": [{"queue": "x", "how": "paused"}, {"queue": "mail", "how": "unchanged"}]
         }
-        assert queues.json("resume", "mail", "nobody") == {
-            "queues": [{"queue": "mail", "how": "resumed"}, {"queue": "nobody", "how": "unchanged"}]
+        assert queues.json("resume", "mail", "web", "x") == {
+            "queues": [
+                {"queue": "mail", "how": "resumed"},
+                {"queue": "web", "how": "resumed"},
+                {"queue": "x", "how": "resumed"},
+            ]
         }
         assert queues("resume", "mail") == ""
         assert "Queue 'mail' was not paused." in queues.said
@@ -98,6 +103,18 @@ class TestPause:
         assert "Nothing was paused." in queues.said
         assert queues.json("resume", "--all") == {"queues": []}
         assert _noted(queues) == [("pause", "mail", 0), ("pause", "--all", 0), ("resume", "--all", 0)]
+
+    def test_a_queue_that_nobody_knows_is_not_resumed_nor_are_those_beside_it(self, queues: CommandLine) -> None:
+        queues("pause", "mail", "later")
+        message, hint = queues.error("resume", "mail", "mial", code=3)
+        assert message == "no job is in queue 'mial', and it is not paused"
+        assert hint == "did you mean 'mail'?"
+        assert json.loads(queues.said.splitlines()[-1])["error"]["code"] == "queue_not_found"
+        assert [one["queue"] for one in queues.json("status")["paused"]] == ["later", "mail"]
+        _, hint = queues.error("resume", "zzz", code=3)
+        assert hint == "queuectl status shows what is paused"
+        queues("resume", "later")  # paused and without jobs
+        queues("resume", "web")  # not paused and with jobs
 
     def test_a_queue_without_jobs_is_paused_and_the_name_doubted(self, queues: CommandLine) -> None:
         assert queues("pause", "mial") == "mial\n"
@@ -124,8 +141,8 @@ class TestPause:
         assert queues("status").endswith("paused\t*\t3\npaused\tweb\t2\n")
         queues.on_terminal()
         text = queues("status")
-        assert "All queues are paused: 3 ready jobs wait, 0s ago by ann@host" in text
-        assert "Queue web is paused: 2 ready jobs wait, 0s ago by ann@host" in text
+        assert "All queues have been paused for 0s by ann@host; 3 ready jobs wait" in text
+        assert "Queue web has been paused for 0s by ann@host; 2 ready jobs wait" in text
         queues.on_terminal(30)
         assert all(len(line) <= 30 for line in queues("status").splitlines())
         odd = [Paused("\x1b[31m[b]", 0, "\x1b]0;x\x07", 1)]
@@ -160,6 +177,14 @@ class TestEdit:
         assert (job.timeout, job.backoff_base, job.unique_key) == (None, None, None)
         assert job.cwd == str(queues.home / "sub")
 
+    def test_a_directory_that_is_not_there_is_doubted_and_taken(self, queues: CommandLine) -> None:
+        for args in (("--cwd", "sub"), ("--set", "cwd=sub")):
+            queues("edit", "m", *args)
+            assert f"Warning: there is no directory '{queues.home}/sub' here" in queues.said
+        assert queues.job("m").cwd == str(queues.home / "sub")
+        queues("edit", "m", "--cwd", ".")
+        assert queues.said == ""
+
     def test_it_may_start_earlier_or_later(self, queues: CommandLine) -> None:
         queues("edit", "m", "--delay", "1h")
         assert queues.json("status")["pending"] == {"ready": 2, "scheduled": 1, "retrying": 0}
@@ -181,6 +206,19 @@ class TestEdit:
         queues("edit", "m", "--set", "env=null")
         assert queues.job("m").env == {}
         assert "NOWHERE" in queues.error("edit", "m", "-e", "NOWHERE", code=2)[0]
+
+    def test_the_options_of_a_policy_are_those_of_enqueue_and_may_go(self, queues: CommandLine) -> None:
+        policy = ("--retry-on", "75,SIGKILL", "--retry-on", "timeout", "--give-up-on", "lost", "--success-codes", "0,3")
+        waits = ("--backoff-max", "10m", "--backoff-jitter", "0.5", "--retry-for", "2h")
+        queues("enqueue", "--id", "n", *policy, *waits, "true")
+        assert queues("edit", "m", *policy, *waits) == "m\n"
+        assert queues.job("m").policy == queues.job("n").policy
+        queues("edit", "m", "--retry-on", "none", "--backoff-max", "none", "--retry-for", "none")
+        expected = Policy(success_codes=(0, 3), give_up_on=("lost",), backoff_jitter=0.5)
+        assert queues.job("m").policy == expected
+        queues("edit", "m", "--success-codes", "3", "--retry-on", "0")  # no contradiction: here 0 is no success
+        assert queues.job("m").policy == expected._replace(success_codes=(3,), retry_on=("0",))
+        assert _noted(queues)[-1][1] == "m: success_codes, retry_on"
 
     @pytest.mark.parametrize(
         ("pair", "field", "value"),
@@ -229,6 +267,11 @@ class TestEdit:
             (("--env", "A=1", "--set", "env=null"), "env is given twice"),
             (("--env", "A=1", "--set", "env.A=2"), "env.A is given twice"),
             (("--set", "retry_on=75", "--set", "give_up_on=75"), "job 'm': give_up_on: 75 stands in retry_on too"),
+            (("--retry-on", "75", "--set", "give_up_on=75"), "job 'm': give_up_on: 75 stands in retry_on too"),
+            (("--retry-on", "75", "--set", "retry_on=76"), "retry_on is given twice"),
+            (("--retry-on", "nonsense"), "retry_on[0]: 'nonsense' is no ending"),
+            (("--retry-on", "none,75"), "retry_on[0]: 'none' is no ending"),
+            (("--backoff-jitter", "2"), "backoff_jitter: 2"),
             (("--at", "+1h", "--set", "delay=5"), "run_at is given twice"),
             ((), "there is nothing to change"),
         ],
@@ -292,10 +335,23 @@ class TestRetry:
 
     @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
     def test_one_that_has_not_ended_refuses_the_whole_call(self, ended: CommandLine, dry: tuple[str, ...]) -> None:
-        message, _ = ended.error("retry", *dry, "done", "p", code=4)
+        message, hint = ended.error("retry", *dry, "done", "p", code=4)
         assert message == "job 'p' is pending; only jobs that have ended can be retried"
+        assert hint == "it waits for its turn; queuectl explain p says what for"
         ended.error("retry", *dry, "done", "nobody", code=3)
         assert ended.job("done").state is JobState.COMPLETED
+
+    @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+    def test_whoever_retries_a_running_job_hears_how_to_wait_for_it_and_to_stop_it(
+        self, ended: CommandLine, dry: tuple[str, ...]
+    ) -> None:
+        ended.settle("processing")
+        message, hint = ended.error("retry", *dry, "p", code=4)
+        assert message == "job 'p' is processing; only jobs that have ended can be retried"
+        assert hint == "queuectl wait p waits until it has ended, queuectl cancel p stops it"
+        message, hint = ended.error("dlq", "retry", *dry, "done", code=4)
+        assert message == "job 'done' is completed; only dead jobs can be retried"
+        assert hint == "queuectl retry done runs it again"
 
     @pytest.mark.parametrize(
         ("args", "which"),
@@ -318,7 +374,7 @@ class TestRetry:
         assert "--yes" in str(ended.error("retry", "--all", *args, code=2)[1])
         assert ended("retry", "--all", *args, "-y").split() == which
         assert {job.id for job in ended.jobs() if job.state is JobState.PENDING} == {"p", *which}
-        assert which or "There are no such jobs." in ended.said
+        assert which or "No such jobs." in ended.said
 
     @pytest.mark.parametrize(
         "args",

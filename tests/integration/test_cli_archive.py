@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from queuectl.cli import backup
 from queuectl.repository import open_repository
 from tests.archives import assert_sound
 from tests.engines import SqliteOutside
 from tests.integration.test_sqlite_store import _somebody_without_rights
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Iterator
 
     from tests.integration.conftest import CommandLine
@@ -52,6 +54,62 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 def _left_over(home: Path) -> list[str]:
     return sorted(path.name for path in home.iterdir() if not path.name.startswith("queue.db"))
+
+
+class TestProgress:
+    @pytest.fixture
+    def many(self, run: CommandLine) -> CommandLine:
+        """A store with 20 jobs."""
+        run("-q", "enqueue", json.dumps([{"command": "true"}] * 20))
+        return run
+
+    def test_a_person_sees_how_far_an_export_and_an_import_have_come(
+        self, many: CommandLine, screen: io.StringIO
+    ) -> None:
+        many("export", "jobs.jsonl")
+        assert "Exporting" in screen.getvalue()
+        assert "21/21" in screen.getvalue()
+        screen.truncate(0)
+        assert many("export", "-") == (many.home / "jobs.jsonl").read_text(encoding="ascii")
+        assert "Exporting" in screen.getvalue()
+        many("-q", "--db", "other.db", "import", "jobs.jsonl")
+        assert "Reading" not in screen.getvalue()
+        many("--db", "new.db", "import", "jobs.jsonl")
+        assert "21/21" in screen.getvalue()  # the settings are one of them
+
+    def test_of_what_comes_through_a_pipe_nobody_knows_how_much_it_is(
+        self, many: CommandLine, screen: io.StringIO
+    ) -> None:
+        many("-q", "export", "jobs.jsonl")
+        with subprocess.Popen(["cat", "jobs.jsonl"], stdout=subprocess.PIPE) as reader:
+            assert reader.stdout is not None
+            many("--db", "new.db", "import", f"/dev/fd/{reader.stdout.fileno()}")
+        assert "/?" in screen.getvalue()
+
+    def test_a_bar_goes_when_an_import_fails(self, many: CommandLine, screen: io.StringIO) -> None:
+        many("-q", "export", "jobs.jsonl")
+        lines = (many.home / "jobs.jsonl").read_text(encoding="ascii").splitlines()
+        (many.home / "cut").write_text("\n".join(lines[:-1]), encoding="ascii")
+        many("--db", "new.db", "import", "cut", code=2)
+        assert "Reading" in screen.getvalue()
+        assert screen.getvalue().rpartition("\x1b[?25")[2][0] == "h"  # the cursor is back
+
+    def test_an_export_that_a_terminal_shows_has_no_bar_in_it(self, many: CommandLine, screen: io.StringIO) -> None:
+        many.on_terminal()
+        many("export", "-")
+        assert screen.getvalue() == ""
+
+    def test_a_person_sees_how_far_a_backup_of_many_pages_has_come(
+        self, many: CommandLine, screen: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        many("backup", "small.db")
+        assert screen.getvalue() == ""
+        monkeypatch.setattr(backup, "LARGE", 10)
+        many("backup", "copy.db")
+        assert "Copying pages" in screen.getvalue()
+        screen.truncate(0)
+        many("-q", "backup", "quiet.db")
+        assert screen.getvalue() == ""
 
 
 class TestExport:

@@ -214,7 +214,7 @@ class TestShow:
         settlement = Settlement(lease.job.seq, lease.token, execution, Bury("timed out after 30s"))
         repository.turn([settlement], worker=worker, slots=0, now=NOW * 2, lease_seconds=60)
         repository.close()
-        assert "queuectl dlq retry a --edit timeout=60s\n" in run("dlq", "show", "a")
+        assert "queuectl dlq retry --edit timeout=60s a\n" in run("dlq", "show", "a")
 
     def test_is_for_dead_jobs_only(self, dead: CommandLine) -> None:
         dead("-q", "enqueue", "--id", "fresh", "true")
@@ -334,7 +334,7 @@ class TestCanary:
 
     def test_of_nobody_is_no_failure(self, run: CommandLine) -> None:
         assert run("dlq", "retry", "--all", "-y", "--canary", "1") == ""
-        assert "There are no such dead jobs." in run.said
+        assert "No such dead jobs." in run.said
         assert run.json("dlq", "retry", "--all", "-y", "--canary", "1")["canary"] == {"passed": None, "jobs": []}
 
     def test_asks_first_and_has_a_dry_run(self, dead: CommandLine) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from queuectl.cli import output, progress
 from queuectl.cli.accepted import Acceptance
 
 if TYPE_CHECKING:
+    import io
     from pathlib import Path
 
     from tests.integration.conftest import CommandLine
@@ -42,6 +41,35 @@ def test_an_option_behind_a_line_for_the_shell_is_pointed_out(run: CommandLine) 
     assert "Hint: --max-retries belongs to the command" in run.said
     run("enqueue", "--id", "b", "rsync", "--delay", "1")  # perhaps it has such an option
     assert "belongs to the command" not in run.said
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("-C", "later", "true"),
+        ('{"command": "true", "cwd": "later"}',),
+        ('[{"command": "true", "cwd": "later"}]',),
+        ("-C", "later", '[{"command": "a"}, {"command": "b"}]'),
+    ],
+)
+def test_a_directory_that_is_not_there_is_doubted_and_taken(run: CommandLine, args: tuple[str, ...]) -> None:
+    run("enqueue", *args)
+    assert {job.cwd for job in run.jobs()} == {str(run.home / "later")}
+    warning = f"Warning: there is no directory '{run.home}/later' here; the job fails unless it is made before"
+    assert run.said.count(warning) == 1
+    run("enqueue", "--quiet", *args)
+    assert run.said == ""
+    (run.home / "later").mkdir()
+    run("enqueue", *args)
+    assert "Warning" not in run.said
+
+
+def test_a_file_in_place_of_a_directory_is_doubted_and_that_of_one_among_many_is_not(run: CommandLine) -> None:
+    (run.home / "file").touch()
+    run("enqueue", "-C", "file", "true")
+    assert f"Warning: '{run.home}/file' is not a directory; " in run.said
+    run("enqueue", '[{"command": "a", "cwd": "/nope"}, {"command": "b"}]')
+    assert "Warning" not in run.said
 
 
 def test_several_words_keep_their_quoting(run: CommandLine) -> None:
@@ -209,22 +237,6 @@ def test_json_of_waiting_has_how_and_the_fields_of_a_job(run: CommandLine) -> No
 
 
 # -- progress -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """Let a person watch stderr from now on, and see here what is drawn."""
-    screen = io.StringIO()
-
-    def console(_stream: object) -> Any:
-        from rich.console import Console
-
-        return Console(file=screen, force_terminal=True, width=80)
-
-    monkeypatch.setattr(output, "is_watched", lambda: True)
-    monkeypatch.setattr(output, "console", console)
-    monkeypatch.setattr(progress, "LARGE", 5)
-    return screen
 
 
 @pytest.mark.parametrize(

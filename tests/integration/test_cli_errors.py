@@ -45,6 +45,11 @@ def test_each_command_has_its_own_help_with_the_shared_options(run: CommandLine,
     assert not run.database.exists()
 
 
+@pytest.mark.parametrize("word", sorted(TABLE.keys() - {"dlq", "config", "worker"}))
+def test_the_help_of_a_command_gives_an_example(run: CommandLine, word: str) -> None:
+    assert f"\n    queuectl {word}" in run(word, "--help").replace("queuectl --db new.db", "queuectl")
+
+
 @pytest.mark.parametrize("word", ["dlq", "config", "worker"])
 def test_a_group_without_a_word_shows_its_help(run: CommandLine, word: str) -> None:
     assert run(word) == run(word, "--help")
@@ -121,6 +126,10 @@ def test_variables_that_jobs_get_are_no_options(run: CommandLine, monkeypatch: p
         (("dlq", "rtry"), "did you mean 'retry'?"),
         (("xyzzy",), "see queuectl --help"),
         (("list", "--stat", "x"), "did you mean '--state'?"),
+        (("list", "-x"), "see queuectl list --help"),
+        (("show", "-x"), "an id that begins with - goes behind --, as in: queuectl show -- ID"),
+        (("dlq", "retry", "-xyz"), "an id that begins with - goes behind --, as in: queuectl dlq retry -- ID"),
+        (("wait", "--timout", "1"), "did you mean '--timeout'?"),
         (("--debgu",), "did you mean '--debug'?"),
         (("list", "--limit", "x"), "see queuectl list --help"),
         (("status", "extra"), "see queuectl status --help"),
@@ -135,6 +144,36 @@ def test_a_mistake_is_a_usage_error_with_a_way_out(run: CommandLine, args: tuple
     assert message[0].islower() or message[0] in "'-"
     assert not message.endswith(".")
     assert not run.database.exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("show", "x"), "list shows the jobs"),
+        (("retry", "x"), "list shows the jobs"),
+        (("dlq", "show", "x"), "dlq list shows the jobs"),
+        (("dlq", "retry", "x"), "dlq list shows the jobs"),
+        (("dlq", "purge", "x", "-y"), "dlq list shows the jobs"),
+        (("resume", "x"), "status shows what is paused"),
+    ],
+)
+def test_a_hint_names_the_store_that_the_line_named_and_the_list_that_it_is_about(
+    run: CommandLine, args: tuple[str, ...], words: str
+) -> None:
+    run("status")
+    assert run.error(*args, code=3)[1] == f"queuectl {words}"
+    assert run.error("--db", "queue.db", *args, code=3)[1] == f"queuectl --db queue.db {words}"
+    run("--db", r"a b\1.db", "init")
+    assert run.error("--db", r"a b\1.db", *args, code=3)[1] == rf"queuectl --db 'a b\1.db' {words}"
+
+
+def test_a_hint_types_an_id_as_a_shell_takes_it(run: CommandLine) -> None:
+    run("enqueue", "--id", "-x y", "true")
+    assert run.error("rm", "-y", "--", "-x y", code=4)[1] == "queuectl cancel -- '-x y' stops it first"
+    run("wait", "--timeout", "0", "--", "-x y", code=124)
+    assert "Hint: go on waiting with: queuectl wait -- '-x y'\n" in run.said
+    run.settle("dead")
+    assert "queuectl dlq purge -- '-x y'\n" in run("dlq", "show", "--", "-x y")
 
 
 def test_json_errors_come_even_if_the_line_could_not_be_parsed(run: CommandLine) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,6 +35,13 @@ def _ids(text: str) -> list[str]:
 
 
 # -- list -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--tag", "--queue", "--search"])
+@pytest.mark.parametrize("words", [("list",), ("dlq", "list"), ("cancel", "--all"), ("retry", "--all")])
+def test_a_filter_that_is_empty_is_refused(run: CommandLine, words: tuple[str, ...], option: str) -> None:
+    message, hint = run.error(*words, option, "", code=2)
+    assert (message, hint) == (f"{option}: the text is empty", "leave the option out to let every job through")
 
 
 def test_an_empty_store_lists_nothing_and_says_how_to_begin(run: CommandLine) -> None:
@@ -218,6 +227,16 @@ def test_dlq_list_shows_dead_jobs_with_the_reason(run: CommandLine) -> None:
     assert "exit code 1" in row
 
 
+@pytest.mark.parametrize("words", [("list",), ("dlq", "list")])
+def test_an_exit_code_is_shown_whole_beside_a_long_command(run: CommandLine, words: tuple[str, ...]) -> None:
+    _bury(run, "a-name-with-24-characters", queue="nightly-mails", priority=-100, command="echo " * 40)
+    with closing(sqlite3.connect(run.database)) as store:
+        store.execute("UPDATE jobs SET error = 'exit code 255'")
+        store.commit()
+    run.on_terminal(80)
+    assert " exit code 255 " in run(*words)
+
+
 def test_an_empty_dlq_is_no_failure(run: CommandLine) -> None:
     assert run.json("dlq", "list") == []
     run.on_terminal()
@@ -270,7 +289,7 @@ def test_retry_all_takes_filters_and_tells_before(run: CommandLine) -> None:
 
 def test_retry_of_nothing_says_so(run: CommandLine) -> None:
     assert run("dlq", "retry", "--all", "--yes") == ""
-    assert "There are no such dead jobs." in run.said
+    assert "No such dead jobs." in run.said
 
 
 @pytest.mark.parametrize("args", [(), ("--all", "a"), ("a", "--queue", "q"), ("a", "--tag", "t")])

@@ -88,13 +88,42 @@ def test_a_worker_takes_the_preferred_slots(run: CommandLine) -> None:
     assert "2 slots" in run("worker", "start", "--drain", "--concurrency", "2")
 
 
-@pytest.mark.parametrize("args", [("list",), ("enqueue", "true"), ("--db", "x.db", "enqueue", "true"), ("doctor",)])
+@pytest.mark.parametrize("args", [("list",), ("enqueue", "true"), ("--db", "x.db", "enqueue", "true"), ("status",)])
 def test_a_mistake_in_the_file_ends_a_command_before_it_does_anything(run: CommandLine, args: tuple[str, ...]) -> None:
     _prefer(run, "list.limt = 7")
     message, hint = run.error(*args, code=2)
     assert message == f"{run.home}/.config/queuectl/config.toml: line 1: unknown preference 'list.limt'"
     assert hint == "did you mean 'list.limit'?"
     assert [path.name for path in run.home.iterdir()] == [".config"]
+
+
+def test_doctor_reports_a_mistake_in_the_file_and_examines_the_rest(run: CommandLine) -> None:
+    _prefer(run, "list.limit = 7")
+    path = f"{run.home}/.config/queuectl/config.toml"
+    assert f"ok\tpreferences\t{path}\t\n" in run("doctor", code=1)  # there is no store yet
+    run("enqueue", "true")
+    _prefer(run, "list.limt = 7")
+    told = run("doctor", code=1)
+    assert f"problem\tpreferences\t{path}: line 1: unknown preference 'list.limt'; no other command" in told
+    assert "\tdid you mean 'list.limit'?\n" in told
+    assert "ok\tstore\t" in told
+    assert run.said == ""
+
+
+def test_doctor_says_that_there_are_no_preferences(run: CommandLine) -> None:
+    assert "ok\tpreferences\tnone: the defaults count\t\n" in run("doctor", code=1)
+
+
+def test_bare_the_program_helps_and_warns_of_a_mistake_in_the_file(run: CommandLine) -> None:
+    _prefer(run, "list.limt = 7")
+    text = run()
+    assert text.count("\n  queuectl ") == 3
+    assert "Store: unknown until config.toml is mended\n" in text
+    warning = f"Warning: {run.home}/.config/queuectl/config.toml: line 1: unknown preference 'list.limt'"
+    assert run.said.splitlines() == [warning, "Hint: did you mean 'list.limit'?"]
+    assert f"Store: {run.home}/x.db (not there yet" in run("--db", "x.db")
+    assert run.json()["db"] is None
+    assert run.said.startswith(warning)
 
 
 def test_help_and_version_do_without_the_file(run: CommandLine) -> None:

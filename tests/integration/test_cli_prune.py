@@ -97,7 +97,7 @@ class TestPrune:
 
     def test_an_empty_store_is_no_failure(self, run: CommandLine) -> None:
         assert run("prune", "-y") == ""
-        assert "no such jobs" in run.said
+        assert "No such jobs" in run.said
 
     def test_nobody_to_ask_is_a_usage_error_and_changes_nothing(self, ended: CommandLine) -> None:
         assert "--yes" in str(ended.error("prune", code=2)[1])

@@ -127,7 +127,9 @@ def test_names_are_shown_safely(run: CommandLine) -> None:
     assert "[b]x[/b]:fire:" in run("stats", "--by", "tag", "--since", "36000d")
 
 
-@pytest.mark.parametrize("args", [("--since", "soon"), ("--since", "-1"), ("--by", "worker"), ("x",)])
+@pytest.mark.parametrize(
+    "args", [("--since", "soon"), ("--since", "-1"), ("--since", "0"), ("--since", "0s"), ("--by", "worker"), ("x",)]
+)
 def test_what_makes_no_sense_is_refused(run: CommandLine, args: tuple[str, ...]) -> None:
     run.error("stats", *args, code=2)
 

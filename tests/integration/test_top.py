@@ -135,6 +135,13 @@ def test_queues_have_columns_and_a_paused_one_says_since_when() -> None:
     assert any(re.match(r"   default +1204     3     1     2", line) for line in text)
 
 
+def test_where_there_is_little_room_a_pause_is_a_word_or_a_sign_and_never_half_a_word() -> None:
+    known = facts(paused={"mail": NOW - 180_000, "thumbnails": NOW - 5_000})
+    text = plain(state(facts=known), width=80)
+    assert any(re.match(r" ‖ mail  paused +7 ", line) for line in text)
+    assert any(re.match(r" ‖ thumbnails +0 ", line) for line in text)
+
+
 def test_all_queues_paused_stands_in_the_header() -> None:
     assert "all queues paused" in plain(state(facts=facts(paused={"": NOW})))[0]
 

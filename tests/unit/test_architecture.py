@@ -6,6 +6,7 @@ The checker reads source text and runs none of it. The samples at the end show t
 from __future__ import annotations
 
 import ast
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -165,6 +166,13 @@ def test_a_module_keeps_to_its_room(module: str) -> None:
 
 def test_every_room_of_the_arrows_is_there() -> None:
     assert {_room(module) for module in MODULES} == set(FLOOR)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("cli")])
+def test_no_style_vanishes_on_a_white_terminal(module: str) -> None:
+    """Bold letters are bright ones on many terminals, and bright yellow ones cannot be read on white."""
+    source = MODULES[module].read_text(encoding="utf-8")
+    assert re.findall(r"\"(?:[a-z_]+ )*(?:bright_(?!black)\w+|white|bold yellow|yellow bold)\"", source) == []
 
 
 BAD = [

@@ -126,7 +126,7 @@ def _report(error: Exception, session: Session, words: Sequence[str]) -> int:
         print_exception(error)
     unparsed = isinstance(error, click.UsageError | InvalidInput) and not session.is_open
     as_json = session.json or (unparsed and failure.wants_json(words))
-    return failure.report(error, as_json=as_json)
+    return failure.report(error, session, as_json=as_json)
 
 
 def _show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - Click's signature

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from queuectl.cli import output
 from queuectl.cli.options import files, shared
+from queuectl.cli.progress import Bar, is_wanted
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from queuectl.cli.session import Session
 
+#: Pages from which on a person sees how many are copied.
+LARGE = 20_000
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -40,7 +46,8 @@ def command(session: Session, path: str, *, force: bool) -> None:
 
     repository = session.repository
     with appearing(path, store=repository.directory_name.removesuffix(".d"), force=force) as made:
-        repository.backup(made)
+        with _meter(session) as tell:
+            repository.backup(made, tell=tell)
         size = os.stat(made).st_size
     where = os.path.abspath(path)
     if session.json:
@@ -49,6 +56,27 @@ def command(session: Session, path: str, *, force: bool) -> None:
         output.write(f"Copied the store to {output.safe(where)}: {size_text(size)}.\n")
     else:
         output.line(where, size)
+
+
+@contextmanager
+def _meter(session: Session) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a person how many pages are copied, of how many, if there is one and they are many."""
+    if not is_wanted(session):
+        yield None
+        return
+    with ExitStack() as stack:
+        bars: list[Bar] = []
+        told = 0
+
+        def tell(copied: int, pages: int) -> None:
+            nonlocal told
+            if pages >= LARGE and not bars:
+                bars.append(stack.enter_context(Bar("Copying pages", pages)))
+            for bar in bars:
+                bar.advance(copied - told)
+            told = copied
+
+        yield tell
 
 
 def size_text(size: float) -> str:

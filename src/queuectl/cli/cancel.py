@@ -112,7 +112,7 @@ def _report(session: Session, cancelled: Cancelled, *, dry_run: bool = False) ->
     if session.json:
         output.document({"jobs": [{"id": job_id, "how": how} for job_id, how in ids], "dry_run": dry_run})
     elif not ids:
-        session.say("There are no such jobs.")
+        session.say("No such jobs.")
     elif output.is_terminal() and not session.quiet:
         from queuectl.cli.sentences import named
 

@@ -43,6 +43,10 @@ def command(session: Session) -> int:
     """Take a tour of ten seconds: a success, a retry, and a job that ends in the Dead Letter Queue.
 
     It uses a temporary store, which is removed afterwards; yours is not touched.
+
+    \b
+    Examples:
+      queuectl demo
     """
     if session.json:
         raise InvalidInput("the demo is a story, and cannot be told as JSON", "leave out --json")

@@ -35,8 +35,10 @@ def command(session: Session, *, thorough: bool) -> int:
     from queuectl.doctor import machine, store, workers
     from queuectl.doctor.gather import gather
 
+    preferences = _preferences(session)
     facts = gather(session.url, now=now(), thorough=thorough)
     findings = [
+        preferences,
         *machine.checks(facts),
         *store.checks(facts, session.call),
         *workers.checks(facts, session.call),
@@ -52,6 +54,18 @@ def command(session: Session, *, thorough: bool) -> int:
         for finding in findings:
             output.line(finding.level, finding.check, finding.what, finding.remedy)
     return int(any(finding.level == "problem" for finding in findings))
+
+
+def _preferences(session: Session) -> Finding:
+    """Judge the user's file, and go on without it if it is of no use."""
+    from queuectl.doctor.facts import Finding
+
+    error = session.forgive_preferences()
+    if error:
+        what = f"{error.message}; no other command works on a store until then, and here the defaults count"
+        return Finding("preferences", "problem", what, error.hint or "")
+    preferences = session.preferences
+    return Finding("preferences", "ok", preferences.path if preferences.given else "none: the defaults count")
 
 
 def _as_object(findings: Sequence[Finding], store: str) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from queuectl.changes import ABSENT, NO_CHANGES, Changes
 from queuectl.cli import output
 from queuectl.cli.changing import changes_of, field_names, placed
 from queuectl.cli.enqueue import variable
-from queuectl.cli.options import Duration, Time, dry_run_option, files, job_ids, queue_names, shared, tag_names
+from queuectl.cli.options import Duration, OrNone, Time, dry_run_option, files, job_ids, queue_names, shared, tag_names
+from queuectl.cli.policy import policy_asked, policy_changes
 from queuectl.cli.session import Session, now
+from queuectl.cli.sources import doubt
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput, WrongState
 from queuectl.model import JobState
@@ -25,19 +27,6 @@ if TYPE_CHECKING:
 _MAY_GO = {"timeout", "backoff_base", "unique_key"}
 
 
-class _OrNone(click.ParamType[object]):
-    """A value of another type, or `none` for the absence of one."""
-
-    name = "value or none"
-
-    def __init__(self, kind: click.ParamType[Any]) -> None:
-        self._kind = kind
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the value; `none` stays as it is, for None means that the option was not given."""
-        return value if value == "none" else self._kind.convert(value, param, ctx)
-
-
 @click.command("edit", cls=Command)
 @click.argument("ids", nargs=-1, required=True, metavar="ID…", shell_complete=job_ids(JobState.PENDING))
 @click.option("--command", metavar="TEXT", help="Another command, a line for the shell.")
@@ -47,9 +36,10 @@ class _OrNone(click.ParamType[object]):
 @click.option("--at", type=Time(), metavar="TIME", help="Not before this time: 18:00, +10m, 2026-01-31T18:00:00Z.")
 @click.option("--max-retries", type=int, metavar="N", help="Failed attempts after which it is dead.")
 @click.option(
-    "--backoff-base", type=_OrNone(click.FLOAT), metavar="X|none", help="Wait X^attempts seconds; none: by the setting."
+    "--backoff-base", type=OrNone(click.FLOAT), metavar="X|none", help="Wait X^attempts seconds; none: by the setting."
 )
-@click.option("--timeout", type=_OrNone(Duration()), metavar="DUR|none", help="Stop an attempt that runs longer.")
+@policy_changes
+@click.option("--timeout", type=OrNone(Duration()), metavar="DUR|none", help="Stop an attempt that runs longer.")
 @click.option("-C", "--cwd", metavar="DIR", shell_complete=files, help="Where to run it.")
 @click.option("-e", "--env", multiple=True, metavar="K=V", help="Add or change a variable; K alone: as here.")
 @click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Its only tags now.")
@@ -74,7 +64,7 @@ def command(
       queuectl edit a7 --priority 10 --delay 0
       queuectl edit a7 b3 --queue slow --timeout none
       queuectl edit a7 --set tags='["nightly"]' --set env=none
-      queuectl edit a7 --set retry_on=75,SIGKILL --set env.DEBUG=1
+      queuectl edit a7 --retry-on 75,SIGKILL --backoff-max none --set env.DEBUG=1
     """
     moment = now()
     changes = _merged(_given(options, at, moment), changes_of("--set", pairs))
@@ -94,6 +84,7 @@ def command(
 
     wake(repository.directory_name)
     _report(session, done, changes)
+    doubt(session, changes.fields.get("cwd"))
 
 
 def _given(options: dict[str, Any], at: int | None, moment: int) -> Changes:
@@ -101,6 +92,7 @@ def _given(options: dict[str, Any], at: int | None, moment: int) -> Changes:
     if at is not None and options["delay"] is not None:
         raise InvalidInput("both --at and --delay are given", "keep one of them")
     variables = dict(map(variable, options.pop("env")))
+    policy = policy_asked(options)
     given = {name: value for name, value in options.items() if value is not None and value != ()}
     absent = [name for name, value in given.items() if value == "none" and name in _MAY_GO]
     asked = {name: value for name, value in given.items() if name not in absent}
@@ -110,7 +102,7 @@ def _given(options: dict[str, Any], at: int | None, moment: int) -> Changes:
     values |= {name: ABSENT[name] for name in absent}
     if at is not None:
         values["run_at"] = at
-    return placed(Changes(values, variables))
+    return placed(Changes(values, variables, policy))
 
 
 def _merged(options: Changes, pairs: Changes) -> Changes:
@@ -120,7 +112,7 @@ def _merged(options: Changes, pairs: Changes) -> Changes:
         twice.append("env")
     if twice:
         raise InvalidInput(f"{twice[0]} is given twice", "keep one of them")
-    return Changes({**options.fields, **pairs.fields}, {**options.env, **pairs.env}, pairs.policy)
+    return Changes({**options.fields, **pairs.fields}, {**options.env, **pairs.env}, {**options.policy, **pairs.policy})
 
 
 def _report(session: Session, ids: Sequence[str], changes: Changes, *, dry_run: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from queuectl.cli import enqueued, output, sources
+from queuectl.cli import enqueued, sources
 from queuectl.cli.accepted import Acceptance
 from queuectl.cli.options import Duration, Time, files, queue_names, shared, tag_names
 from queuectl.cli.policy import policy_fields, policy_options
@@ -115,7 +115,8 @@ def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int
     moment = now()
     source = _source(options, words, moment)
     given = _given(options, at, moment)
-    specs = _watched(session, source, sources.placed(_jobs(words, source, given, moment), sources.here()))
+    asked = _doubted(session, _jobs(words, source, given, moment), given)
+    specs = _watched(session, source, sources.placed(asked, sources.here()))
     # Closed, what reads and what draws set right what they began, even if Ctrl-C comes between two jobs.
     with closing(specs), Acceptance() as acceptance:
         jobs = session.repository.enqueue(acceptance.after(specs), now=moment, if_exists=IfExists(if_exists))
@@ -155,11 +156,11 @@ def _wish(options: dict[str, Any]) -> Wish | None:
 
 def _watched(session: Session, source: sources.Source | None, specs: Generator[JobSpec]) -> Generator[JobSpec]:
     """Show a person how far it has come, if there is one and it takes a while."""
-    if source is None or session.quiet or not output.is_watched():
+    if source is None:
         return specs
-    from queuectl.cli.progress import watched
+    from queuectl.cli.progress import is_wanted, watched
 
-    return watched(specs, "Enqueueing", number=source.number)
+    return watched(specs, "Enqueueing", number=source.number) if is_wanted(session) else specs
 
 
 # -- what is to be stored ---------------------------------------------------------------------
@@ -218,6 +219,15 @@ def _jobs(words: Sequence[str], source: sources.Source | None, given: dict[str, 
         line = join(words)
     # The command is checked with the rest, and the options once more, which is cheap.
     return [build_spec({"command": line}, now=moment)._replace(**given)]
+
+
+def _doubted(session: Session, asked: Iterable[JobSpec], given: dict[str, Any]) -> Iterable[JobSpec]:
+    """Look for the directory that a person named, by an option or of a single job on the line; of many it is theirs."""
+    if "cwd" in given:
+        sources.doubt(session, given["cwd"])
+    elif isinstance(asked, list) and len(asked) == 1:
+        sources.doubt(session, asked[0].cwd)
+    return asked
 
 
 def _amended(specs: Iterable[JobSpec], given: dict[str, Any]) -> Iterable[JobSpec]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
+from contextlib import closing, contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from queuectl.cli import output
 from queuectl.cli.options import files, shared
+from queuectl.cli.progress import is_wanted, watched
+from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from queuectl.cli.session import Session
+    from collections.abc import Callable, Generator, Iterator
 
 
 @click.command("export", cls=Command)
@@ -40,7 +41,7 @@ def command(session: Session, path: str, *, force: bool) -> None:
     if path == "-":
         if session.json:
             raise InvalidInput("stdout is for the export itself, not for --json", "leave --json out, or name a file")
-        with closing(session.repository.export()) as entries:
+        with _entries(session, watch=not output.is_terminal()) as entries:
             counted = _Counted(entries)
             counted.write(output.write)
     else:
@@ -53,12 +54,36 @@ def command(session: Session, path: str, *, force: bool) -> None:
         )
 
 
+@contextmanager
+def _entries(session: Session, *, watch: bool = True) -> Iterator[Iterator[dict[str, Any]]]:
+    """Give all that the store holds; a person sees how much of it has gone by, if it is much."""
+    repository = session.repository
+    is_watched = watch and is_wanted(session)
+    number = sum(repository.counts(now=now()).states.values()) if is_watched else 0
+    with closing(repository.export()) as entries:
+        if not is_watched:
+            yield entries
+            return
+        # Closed, it takes the bar away, whatever happens.
+        with closing(_watched(entries, number)) as seen:
+            yield seen
+
+
+def _watched(entries: Iterator[dict[str, Any]], number: int) -> Generator[dict[str, Any]]:
+    """Show how many of the jobs have gone by; a line at the end follows them."""
+    for entry in entries:
+        if "job" in entry:
+            yield from watched(chain([entry], entries), "Exporting", number=lambda: number + 1)
+        else:
+            yield entry
+
+
 def _write_file(session: Session, path: str, *, force: bool) -> _Counted:
     from queuectl.cli.wholefile import appearing
 
     repository = session.repository
     store = repository.directory_name.removesuffix(".d")
-    with appearing(path, store=store, force=force) as made, closing(repository.export()) as entries:
+    with appearing(path, store=store, force=force) as made, _entries(session) as entries:
         counted = _Counted(entries)
         with open(made, "w", encoding="ascii") as file:
             counted.write(file.write)

@@ -47,7 +47,7 @@ def _numbers(one: Figures, width: int, glyphs: Glyphs) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, overflow="crop")
     ends = f"{one.completed:,} completed, {one.dead:,} dead, {one.cancelled:,} cancelled"
-    attempts = f"{one.attempts:,}, of which {one.retries:,} failed and were retried"
+    attempts = f"{one.attempts:,}, of which {one.retries:,} failed and {'was' if one.retries == 1 else 'were'} retried"
     rows = (
         ("Jobs", ends, ""),
         ("Success", _share(one), _style(one)),

@@ -101,7 +101,7 @@ def header(frame: Frame, width: int) -> Text:
     view = frame.view
     up = [(f"  up {format_duration((view.at - view.started_at) / 1000)} ", "dim")]
     if frame.warning:
-        return line(width, [(f" {frame.glyphs.warning} {frame.warning}", "bold yellow")], up, frame.glyphs)
+        return line(width, [(f" {frame.glyphs.warning} {frame.warning}", "yellow")], up, frame.glyphs)
     parts = [(" queuectl ", "bold"), (view.worker, "bold cyan"), (f"  {view.store}", "dim")]
     return line(width, parts, up, frame.glyphs)
 
@@ -110,7 +110,7 @@ def footer(frame: Frame, width: int) -> Text:
     """Return what Ctrl-C does now."""
     dot = frame.glyphs.dot
     if frame.view.stopping:
-        text, style = f" {frame.stopping}", "bold yellow"
+        text, style = f" {frame.stopping}", "yellow"
     elif width >= rows.WIDE:
         text, style = f" Ctrl-C: finish running jobs and stop {dot} twice: stop them now", "dim"
     elif width >= rows.NARROW:

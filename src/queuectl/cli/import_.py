@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
 from queuectl.cli import output
 from queuectl.cli.options import files, shared
+from queuectl.cli.progress import is_wanted, watched
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput, OperationFailed, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from queuectl.repository.archive import Entry
     from queuectl.repository.keeping import Imported
+
+#: Bytes that are read at a time to count lines.
+_BLOCK = 1 << 20
 
 
 @click.command("import", cls=Command)
@@ -42,8 +48,8 @@ def command(session: Session, path: str, if_exists: str) -> None:
     from queuectl.cli.accepted import Acceptance
     from queuectl.worker.wakeup import wake
 
-    entries = _first_checked(_entries(path))
-    with Acceptance() as acceptance:
+    # Closed, what draws takes the bar away, whatever happens.
+    with closing(_watched(session, path, _first_checked(_entries(path)))) as entries, Acceptance() as acceptance:
         repository = session.repository
         done = repository.import_(acceptance.after(entries), now=now(), skip=if_exists == "skip")
         workers = wake(repository.directory_name)
@@ -74,6 +80,24 @@ def _first_checked(entries: Iterator[Entry]) -> Iterator[Entry]:
     from itertools import chain, islice
 
     return chain(list(islice(entries, 1)), entries)
+
+
+def _watched(session: Session, path: str, entries: Iterator[Entry]) -> Generator[Entry]:
+    """Show a person how far reading has come, if there is one and it takes a while."""
+    if is_wanted(session):
+        entries = watched(entries, "Reading", number=lambda: _lines(path))
+    yield from entries
+
+
+def _lines(path: str) -> int | None:
+    """Return how many entries a file holds between its first line and its last; None if only reading it would tell."""
+    if path == "-" or not os.path.isfile(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            return max(0, sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b"")) - 2)
+    except OSError:  # reading it says what is wrong
+        return None
 
 
 def _report(session: Session, done: Imported) -> None:

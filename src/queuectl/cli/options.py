@@ -78,6 +78,19 @@ class Time(click.ParamType[int]):
             return parse_time(value, now()) if isinstance(value, str) else value
 
 
+class OrNone(click.ParamType[object]):
+    """A value of another type, or `none` for the absence of one."""
+
+    name = "value or none"
+
+    def __init__(self, kind: click.ParamType[Any]) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value; `none` stays as it is, for None means that the option was not given."""
+        return value if value == "none" else self._kind.convert(value, param, ctx)
+
+
 class States(click.ParamType[tuple[JobState, ...]]):
     """Names of states with commas between them, as a tuple."""
 
@@ -176,12 +189,20 @@ def files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list
     return [CompletionItem(incomplete, type="file")]
 
 
-def _not_blank(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """Refuse an empty text that was given: it would let everything through."""
+def _not_blank(ctx: click.Context, param: click.Parameter, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """Refuse an empty text that was given: it would let everything through, or nothing."""
     given = ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
-    if given and not value:
+    if given and ("" in value if isinstance(value, tuple) else not value):
         with named(param):
             raise InvalidInput("the text is empty", "leave the option out to let every job through")
+    return value
+
+
+def some_time(_ctx: click.Context, param: click.Parameter, value: float) -> float:
+    """Refuse a span in which nothing can have happened."""
+    if not value:
+        with named(param):
+            raise InvalidInput("a span of 0 holds nothing", "give one like 10m, 1h or 7d")
     return value
 
 
@@ -211,11 +232,13 @@ _COUNT = Count()
 
 #: Which jobs: of queues, with tags, with a text, and how many at most.
 queue_option = click.option(
-    "-Q", "--queue", "queues", multiple=True, metavar="NAME", shell_complete=queue_names, help="Only this queue."
-)
+    "-Q", "--queue", "queues", multiple=True, metavar="NAME", callback=_not_blank, shell_complete=queue_names,
+    help="Only this queue.",
+)  # fmt: skip
 tag_option = click.option(
-    "-t", "--tag", "tags", multiple=True, metavar="TAG", shell_complete=tag_names, help="Only with this tag."
-)
+    "-t", "--tag", "tags", multiple=True, metavar="TAG", callback=_not_blank, shell_complete=tag_names,
+    help="Only with this tag.",
+)  # fmt: skip
 search_option = click.option(
     "--search",
     default="",

@@ -83,10 +83,11 @@ def note_on(state: JobState, counts: Counts) -> str:
 
 def _on_hold(paused: Paused, at: int) -> str:
     """Return a line about a paused queue: how many jobs it holds back, since when, by whom."""
-    what = f"Queue {safe(paused.queue)} is" if paused.queue else "All queues are"
-    jobs = f"{paused.ready:,} ready {'job waits' if paused.ready == 1 else 'jobs wait'}"
+    what = f"Queue {safe(paused.queue)} has" if paused.queue else "All queues have"
+    number = f"{paused.ready:,}" if paused.ready else "no"
+    jobs = f"{number} ready {'jobs wait' if paused.ready > 1 else 'job waits'}"
     age = format_duration(max(0, at - paused.since) // 1000)
-    return f"{what} paused: {jobs}, {age} ago by {safe(paused.by)}"
+    return f"{what} been paused for {age} by {safe(paused.by)}; {jobs}."
 
 
 def worker_table(workers: Sequence[Worker], width: int, at: int, glyphs: Glyphs) -> Table:

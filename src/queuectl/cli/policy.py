@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from queuectl.cli.options import Duration
+from queuectl.cli.options import Duration, OrNone
+from queuectl.model import NO_POLICY
+from queuectl.spec import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -37,6 +39,28 @@ def policy_options(function: F) -> F:
     return function
 
 
+def policy_changes(function: F) -> F:
+    """Let a command change the fields of a policy by options that take `none` too."""
+    for name, settings in reversed(_OPTIONS.items()):
+        kind = settings["type"] if settings.get("multiple") else OrNone(settings["type"])
+        changed = {**settings, "type": kind, "metavar": f"{settings['metavar']}|none"}
+        function = click.option(f"--{name}", **changed)(function)
+    return function
+
+
+def policy_asked(options: MutableMapping[str, Any]) -> dict[str, Any]:
+    """Take the fields of a policy out of the options of a change, checked one by one; what goes as `NO_POLICY` has it.
+
+    Whether they contradict each other depends on the job.
+    """
+    given = policy_fields({name: options.pop(name) for name in NO_POLICY._fields})
+    return {
+        name: getattr(NO_POLICY, name) if value in ("none", ["none"]) else checked(name, value)
+        for name, value in given.items()
+        if value is not None and value != []
+    }
+
+
 def policy_fields(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options with what was said several times in one list."""
     return {
@@ -53,7 +77,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "give-up-on": {**_LIST, "metavar": "E,…", "help": "Never try again after these."},
     "backoff-max": {"type": Duration(), "metavar": "DUR", "help": "The longest wait before a retry.  [setting: 1d]"},
     "backoff-jitter": {
-        "type": float, "metavar": "X", "help": "Let chance take away this share of a wait, 0 to 1.  [setting: 0]"
+        "type": click.FLOAT, "metavar": "X", "help": "Let chance take away this share of a wait, 0 to 1.  [setting: 0]"
     },
     "retry-for": {"type": Duration(), "metavar": "DUR", "help": "Start no retry so long after the first attempt."},
 }  # fmt: skip

@@ -16,6 +16,8 @@ from queuectl.cli import output
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
+    from queuectl.cli.session import Session
+
 T = TypeVar("T")
 
 #: From so many items on, a person sees how far it has come.
@@ -24,6 +26,11 @@ LARGE = 5000
 _STEP = 500
 #: Seconds between two drawings, with news and without.
 _AGAIN, _IDLE = 0.1, 1.0
+
+
+def is_wanted(session: Session) -> bool:
+    """Say whether somebody wants to see how far something has come."""
+    return output.is_watched() and not session.quiet
 
 
 class Bar:

@@ -171,7 +171,7 @@ def _report(session: Session, told: _Told, verb: Verb, *, dry_run: bool, stops: 
             for _ in told:
                 pass
     if not told.number and not session.json and not (stops and stops.number):
-        session.say("There are no such jobs.")
+        session.say("No such jobs.")
 
 
 def _tell(session: Session, told: _Told, verb: Verb, *, dry_run: bool) -> None:

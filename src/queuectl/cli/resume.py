@@ -10,9 +10,14 @@ from queuectl.cli.options import paused_queues, shared
 from queuectl.cli.pause import report, wanted_queues
 from queuectl.cli.session import now
 from queuectl.cli.words import Command
+from queuectl.errors import QueueNotFound, did_you_mean
+from queuectl.repository.acting import ALL
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from queuectl.cli.session import Session
+    from queuectl.repository.protocol import JobRepository
 
 
 @click.command("resume", cls=Command)
@@ -30,6 +35,7 @@ def command(session: Session, queues: tuple[str, ...], *, everything: bool) -> N
     """
     wanted = wanted_queues("resume", queues, everything=everything)
     repository = session.repository
+    _check_known(repository, wanted)
     done = repository.resume(wanted, now=now(), by=session.by)
     from queuectl.worker.wakeup import wake
 
@@ -44,3 +50,18 @@ def command(session: Session, queues: tuple[str, ...], *, everything: bool) -> N
             session.say(f"Queue {queue!r} was not paused.")
     if done:
         session.hint_at_missing_worker(workers)
+
+
+def _check_known(repository: JobRepository, queues: Iterable[str]) -> None:
+    """See that each queue is paused or holds a job: one that is mistyped would stay paused, and nobody would know.
+
+    Raises:
+        QueueNotFound: one does neither.
+    """
+    known = {ALL, *(one.queue for one in repository.paused()), *repository.queues()}
+    for queue in queues:
+        if queue not in known:
+            near = did_you_mean(queue, known - {ALL})
+            raise QueueNotFound(
+                f"no job is in queue {queue!r}, and it is not paused", near or "queuectl status shows what is paused"
+            )

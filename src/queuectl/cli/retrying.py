@@ -9,8 +9,8 @@ from queuectl.cli import output
 from queuectl.cli.confirm import confirm, demand_somebody
 from queuectl.cli.session import now
 from queuectl.duration import format_duration
-from queuectl.errors import WrongState
 from queuectl.model import JobState
+from queuectl.repository.acting import not_retriable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,8 +99,7 @@ def named_jobs(session: Session, order: Order) -> list[Job]:
     jobs = {job.id: job for job in map(session.repository.get, order.which.ids)}
     for job in jobs.values():
         if job.state not in order.states:
-            only, word = ("dead jobs", "dlq list") if order.states == _DEAD else ("jobs that have ended", "list")
-            raise WrongState(f"job {job.id!r} is {job.state}; only {only} can be retried", f"see queuectl {word}")
+            raise not_retriable(job.id, job.state, order.states)
     return list(jobs.values())
 
 
@@ -109,7 +108,7 @@ def report(session: Session, ids: Sequence[str], order: Order, *, dry_run: bool 
     if session.json:
         output.document(as_object(ids, order, dry_run=dry_run))
     elif not ids:
-        session.say(f"There are no such {'dead ' if order.states == _DEAD else ''}jobs.")
+        session.say(f"No such {'dead ' if order.states == _DEAD else ''}jobs.")
     else:
         tell(session, ids, order, dry_run=dry_run)
 

@@ -147,7 +147,7 @@ def result_row(event: Event, frame: Frame, width: int) -> Text:
     glyphs, job, execution = frame.glyphs, event.job, event.execution
     if job is None or event.kind is EventKind.WARNING:
         message = (f"{job.id}: " if job else "") + event.message
-        parts: Parts = [(f" {glyphs.warning} ", "bold yellow"), (message, "yellow")]
+        parts: Parts = [(f" {glyphs.warning} ", "yellow"), (message, "yellow")]
         return line(width, parts, _clock_column(event.at, frame, width), glyphs)
     duration = execution.duration_seconds if execution else None
     sign, style, words = _judgement(event, frame, width)

@@ -13,6 +13,7 @@ from queuectl.cli import output
 from queuectl.config import database_url, redact_url, user_file
 
 if TYPE_CHECKING:
+    from queuectl.errors import InvalidInput
     from queuectl.preferences import Preferences
     from queuectl.repository.protocol import JobRepository
 
@@ -29,6 +30,7 @@ class Session:
         self.db: str | None = None  #: as `--db` gave it
         self.json = False
         self.debug = False
+        self.is_among_dead = False  #: whether the command is one of the Dead Letter Queue
         self._quiet: bool | None = None
         self._hints: bool | None = None
         self._preferences: Preferences | None = None
@@ -42,6 +44,18 @@ class Session:
 
             self._preferences = read_preferences(user_file())
         return self._preferences
+
+    def forgive_preferences(self) -> InvalidInput | None:
+        """Go on by the defaults if the user's file makes no sense, and return what is wrong with it."""
+        from queuectl.errors import InvalidInput
+        from queuectl.preferences import Preferences
+
+        try:
+            _ = self.preferences
+        except InvalidInput as error:
+            self._preferences = Preferences(user_file(), {})
+            return error
+        return None
 
     @property
     def quiet(self) -> bool:

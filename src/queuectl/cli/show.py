@@ -11,6 +11,7 @@ from queuectl.cli.options import job_ids, shared
 from queuectl.cli.session import now
 from queuectl.cli.words import Command
 from queuectl.duration import format_duration, format_time
+from queuectl.errors import typed
 from queuectl.model import JobState
 from queuectl.repository.acting import ALL
 
@@ -142,13 +143,6 @@ def _held_back(session: Session, job: Job) -> str:
     return ""
 
 
-def _word(job_id: str) -> str:
-    """Return an id as a shell takes it."""
-    from shlex import quote
-
-    return f"-- {quote(job_id)}" if job_id.startswith("-") else quote(job_id)
-
-
 def _next(job: Job, at: int) -> str:
     """Say what happens to the job next."""
     if job.state is JobState.PROCESSING:
@@ -161,5 +155,5 @@ def _next(job: Job, at: int) -> str:
             return f"{what} in {wait}, at {format_time(job.next_run_at)}, when a worker is free"
         return "starts when a worker is free"
     if job.state is JobState.DEAD:
-        return f"nothing, until somebody says: queuectl dlq retry {_word(job.id)}"
+        return f"nothing, until somebody says: queuectl dlq retry {typed(job.id)}"
     return "nothing"

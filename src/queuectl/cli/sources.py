@@ -14,6 +14,8 @@ from queuectl.spec import build_spec, read_commands, read_specs
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
+    from queuectl.cli.session import Session
+
 #: Bytes that are read at a time to count lines.
 _BLOCK = 1 << 20
 #: So that what is not UTF-8 passes through, to be reported by whoever understands it.
@@ -102,6 +104,17 @@ def here() -> str:
     except OSError as error:
         raise OperationFailed("the current directory is not there any more", "change into another one") from error
     return build_spec({"command": "-", "cwd": directory}, now=0).cwd or directory
+
+
+def doubt(session: Session, directory: str | None) -> None:
+    """Say of a directory that a person named if it is not there: it may be made before the job runs, so it is taken."""
+    if directory is None or session.quiet:
+        return
+    path = os.path.join(here(), directory)
+    if not os.path.isdir(path):
+        name = quoted(path, limit=200)
+        what = f"{name} is not a directory" if os.path.lexists(path) else f"there is no directory {name} here"
+        output.warning(f"{what}; the job fails unless it is made before it runs")
 
 
 def placed(specs: Iterable[JobSpec], directory: str) -> Generator[JobSpec]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from queuectl.cli import output
-from queuectl.cli.options import Duration, shared
+from queuectl.cli.options import Duration, shared, some_time
 from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 @click.command("stats", cls=Command)
-@click.option("--since", type=Duration(), default="1h", show_default=True, metavar="DUR", help="Over this last time.")
+@click.option(
+    "--since", type=Duration(), default="1h", show_default=True, callback=some_time, metavar="DUR",
+    help="Over this last time.",
+)  # fmt: skip
 @click.option("--by", type=click.Choice(["queue", "tag"]), help="A row for each queue or tag.")
 @shared
 @click.pass_obj

@@ -204,7 +204,7 @@ LIST: tuple[Column[Job], ...] = (
     Column("WHEN", _when, 8, 12, 3),
     Column("QUEUE", _queue, 5, 12, 6),
     Column("PRIO", _priority, 4, 6, 7, right=True),
-    Column("RESULT", _result, 11, 24, 5),
+    Column("RESULT", _result, 13, 24, 5),  # whatever the exit code is
     Column("COMMAND", lambda job, _at, _glyphs: Cell(job.command), 14, 40, 2),
 )
 
@@ -214,7 +214,7 @@ DEAD: tuple[Column[Job], ...] = (
     Column("TRIES", _attempts, 5, 7, 4),
     Column("DIED", _when, 8, 12, 3),
     Column("QUEUE", _queue, 5, 12, 5),
-    Column("REASON", lambda job, _at, _glyphs: Cell(job.error or "unknown", "red"), 10, 40, 1),
+    Column("REASON", lambda job, _at, _glyphs: Cell(job.error or "unknown", "red"), 13, 40, 1),
     Column("COMMAND", lambda job, _at, _glyphs: Cell(job.command), 14, 40, 2),
 )
 

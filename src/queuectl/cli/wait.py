@@ -30,7 +30,7 @@ def command(session: Session, ids: tuple[str, ...], *, first: bool, timeout: flo
     When the time of --timeout has run out it exits with 124; the same command again goes on waiting.
 
     Prints a line for each job that ends: id, state, exit code, error. With --json, at the end, all jobs as
-    they are then:
+    they are then, also when the time has run out:
 
     \b
       {"jobs": [{"id": "task1", "state": "completed", …}], "timed_out": false}

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from queuectl.cli import output
-from queuectl.errors import JobNotFound, StoreGone, TimeRanOut
+from queuectl.errors import JobNotFound, StoreGone, TimeRanOut, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -197,10 +197,8 @@ def time_ran_out(session: Session, ids: Sequence[str], wish: Wish, *, of: int = 
 
 def again(session: Session, ids: Sequence[str]) -> str:
     """Return how to go on waiting for these jobs."""
-    from shlex import join
-
     from queuectl.cli.sentences import NAMED
 
     if len(ids) > NAMED:
         return f"see them with: {session.call('list --state pending,processing')}"
-    return f"go on waiting with: {session.call(join(['wait', *ids]))}"
+    return f"go on waiting with: {session.call(f'wait {typed(*ids)}')}"

@@ -6,6 +6,7 @@ from os.path import exists
 from typing import TYPE_CHECKING
 
 from queuectl.cli import output
+from queuectl.config import database_url
 
 if TYPE_CHECKING:
     from queuectl.cli.session import Session
@@ -23,8 +24,8 @@ a Dead Letter Queue, and jobs that outlive their worker.
 
 def show(session: Session) -> None:
     """Show three examples and the store in use, which is not opened, let alone made."""
-    store = session.store
-    is_there = exists(store) if "://" not in store else None
+    store = _store(session)
+    is_there = exists(store) if store and "://" not in store else None
     if session.json:
         from queuectl import __version__
 
@@ -32,4 +33,16 @@ def show(session: Session) -> None:
         return
     output.write(_TEXT)
     state = " (not there yet: the first command makes it)" if is_there is False else ""
-    output.write(f"Store: {output.safe(store)}{state}\nMore:  queuectl --help, queuectl demo\n")
+    named = output.safe(store) if store else "unknown until config.toml is mended"
+    output.write(f"Store: {named}{state}\nMore:  queuectl --help, queuectl demo\n")
+
+
+def _store(session: Session) -> str | None:
+    """Return the store in use; None if a mistake in the user's preferences, which is told, leaves that open."""
+    error = session.forgive_preferences()
+    if error is None:
+        return session.store
+    output.warning(error.message)
+    if error.hint:
+        output.hint(error.hint)
+    return session.store if database_url(session.db, "") else None

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from queuectl import errors
+from queuectl.model import JobState
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from queuectl.changes import Changes
 
@@ -76,3 +79,17 @@ class Acting(Protocol):
 
     def actions(self, *, after: int = 0, limit: int = 1000) -> Sequence[Action]:
         """Return what people did, oldest first: the first `limit` actions whose number is higher than `after`."""
+
+
+def not_retriable(job_id: str, state: JobState, wanted: Collection[JobState]) -> errors.WrongState:
+    """Return what is to be said of a job that cannot be retried as it stands; `wanted` are the states that could be."""
+    word = errors.typed(job_id)
+    ways = {
+        JobState.PENDING: f"it waits for its turn; queuectl explain {word} says what for",
+        JobState.PROCESSING: f"queuectl wait {word} waits until it has ended, queuectl cancel {word} stops it",
+    }
+    only = "dead jobs" if set(wanted) == {JobState.DEAD} else "jobs that have ended"
+    return errors.WrongState(
+        f"job {job_id!r} is {state}; only {only} can be retried",
+        ways.get(state, f"queuectl retry {word} runs it again"),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
     from queuectl.repository.archive import Entry
 
@@ -47,10 +47,14 @@ class Keeping(Protocol):
             InvalidInput: the entries do not fit together.
         """
 
-    def backup(self, path: str) -> None:
+    def backup(self, path: str, *, tell: Callable[[int, int], None] | None = None) -> None:
         """Copy the store as it is now into an empty file, while others go on writing.
 
         The copy is on the disk when this returns.
+
+        Args:
+            path: of the file.
+            tell: is called now and then with how many pages are copied, and of how many.
 
         Raises:
             StoreFull: there is no room for the copy.

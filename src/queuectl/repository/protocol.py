@@ -41,11 +41,17 @@ class JobRepository(
     url: str  #: for people: no password
     location: str  #: leads every command on this machine to the same store; holds no password
     created: bool  #: whether opening it made it
-    home: str  #: tells the data directories of several machines apart; empty: there is only this one
     kept_output: int  #: bytes from the end of every run's output that `Settlement.output` may hold
-    bell: int | None  #: becomes readable when somebody calls the workers through the store; None: never, only by pipes
     patience: float  #: seconds that a method waits for the store's lock before it raises StoreBusy
     directory_name: str  #: path of `directory`, for those who do without pathlib
+
+    @property
+    def home(self) -> str:
+        """What tells the data directories of several machines apart; empty: there is only this one."""
+
+    @property
+    def bell(self) -> int | None:
+        """What becomes readable when somebody calls the workers through the store; None: they have only pipes."""
 
     @property
     def directory(self) -> Path:

@@ -68,9 +68,10 @@ def wrong_state(job_id: str, state: JobState, wanted: Collection[JobState]) -> e
     """Return what is to be said of a job that cannot be removed as it stands."""
     if state in FINAL:
         return errors.WrongState(
-            f"job {job_id!r} is {state}, not {' or '.join(wanted)}", hint=f"queuectl rm {job_id} removes it"
+            f"job {job_id!r} is {state}, not {' or '.join(wanted)}",
+            hint=f"queuectl rm {errors.typed(job_id)} removes it",
         )
     return errors.WrongState(
         f"job {job_id!r} is {state}; only jobs that have ended can be removed",
-        hint=f"queuectl cancel {job_id} stops it first",
+        hint=f"queuectl cancel {errors.typed(job_id)} stops it first",
     )

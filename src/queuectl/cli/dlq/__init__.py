@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from queuectl.cli.options import shared
 from queuectl.cli.words import LazyWords
+
+if TYPE_CHECKING:
+    from queuectl.cli.session import Session
 
 #: By word: section of the help, help in one line, place of the command.
 TABLE = {
@@ -18,5 +23,7 @@ TABLE = {
 
 @click.group("dlq", cls=LazyWords, table=TABLE)
 @shared
-def command() -> None:
+@click.pass_obj
+def command(session: Session) -> None:
     """See, retry and purge the jobs that gave up: the Dead Letter Queue."""
+    session.is_among_dead = True

@@ -13,7 +13,7 @@ from queuectl.cli import output
 from queuectl.cli.removal import Stops
 from queuectl.cli.retrying import as_object, carry_out, how_many, named_jobs, tell
 from queuectl.cli.session import now
-from queuectl.errors import OperationFailed
+from queuectl.errors import OperationFailed, typed
 from queuectl.model import FINAL, JobState
 from queuectl.repository.acting import ALL
 from queuectl.repository.base import Filter
@@ -48,29 +48,35 @@ def retry_with_canary(session: Session, order: Order) -> int:
         if session.json:
             output.document(as_object([], order, dry_run=False) | _canary_object([], passed=None, left=0))
         else:
-            session.say("There are no such dead jobs.")
+            session.say("No such dead jobs.")
         return 0
     _demand_workers(session, order, jobs)
     left = len(rest.ids) if order.which.ids else max(0, how_many(session, rest) - len(jobs))
-    first, _ = carry_out(session, order._replace(which=Filter(ids=tuple(job.id for job in jobs)), spacing=0))
-    if not session.json:
-        tell(session, first, order._replace(spacing=0))
-        output.flush()
+    # From the commit on a stop is noted, not obeyed at once: whoever asks for it is to hear how it stands.
     with Stops() as stops:
+        first, _ = carry_out(session, order._replace(which=Filter(ids=tuple(job.id for job in jobs)), spacing=0))
+        if not session.json:
+            tell(session, first, order._replace(spacing=0))
+            output.flush()
         fates = _watch(session, [job._replace(id=job_id) for job, job_id in zip(jobs, first, strict=True)], stops)
-    passed = all(fate.state == JobState.COMPLETED for fate in fates)
-    if stops.number or not passed:
-        _give_up(session, order, fates, left, stopped=bool(stops.number))
-        return 128 + stops.number if stops.number else UNSUCCESSFUL
+        passed = all(fate.state == JobState.COMPLETED for fate in fates)
+        if stops.number or not passed:
+            _give_up(session, order, fates, left, stopped=bool(stops.number))
+            return 128 + stops.number if stops.number else UNSUCCESSFUL
+        _follow(session, order, rest if left else None, fates)
+    return 0
+
+
+def _follow(session: Session, order: Order, rest: Filter | None, fates: Sequence[Fate]) -> None:
+    """Put the rest back, if there is one, after canaries that succeeded."""
     retried: Sequence[str] = ()
-    if left:
+    if rest is not None:
         retried, _ = carry_out(session, order._replace(which=rest))
     if session.json:
-        found = as_object([*first, *retried], order, dry_run=False)
+        found = as_object([*(fate.id for fate in fates), *retried], order, dry_run=False)
         output.document(found | _canary_object(fates, passed=True, left=0))
     elif retried:
         tell(session, retried, order)
-    return 0
 
 
 def _parted(session: Session, order: Order, began: int) -> tuple[Sequence[Job], Filter]:
@@ -174,9 +180,7 @@ def _give_up(session: Session, order: Order, fates: Sequence[Fate], left: int, *
     failed = next(fate for fate in fates if fate.state != JobState.COMPLETED)
     word = "dlq show" if failed.state == JobState.DEAD else "show"
     if failed.state != "gone":
-        from shlex import quote
-
-        session.hint(f"{session.call(f'{word} {quote(failed.id)}')} says why")
+        session.hint(f"{session.call(f'{word} {typed(failed.id)}')} says why")
 
 
 def _canary_object(fates: Sequence[Fate], *, passed: bool | None, left: int) -> dict[str, object]:

@@ -11,7 +11,7 @@ from queuectl.cli.options import job_ids, shared
 from queuectl.cli.session import now
 from queuectl.cli.words import Command
 from queuectl.duration import format_time
-from queuectl.errors import WrongState
+from queuectl.errors import WrongState, typed
 from queuectl.model import FINAL, JobState
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def command(session: Session, job_id: str) -> None:
     repository = session.repository
     job = repository.get(job_id)
     if job.state is not JobState.DEAD:
-        hint = f"{session.call(f'show {_word(job.id)}')} shows it"
+        hint = f"{session.call(f'show {typed(job.id)}')} shows it"
         raise WrongState(f"job {job.id!r} is {job.state}; dlq show is for dead jobs", hint)
     signature = job.signature or ""
     jobs, older = repository.list(Filter(states=(JobState.DEAD,), signature=signature), limit=1)
@@ -165,20 +165,14 @@ def _attempt(claim: Transition, end: Transition, last_line: str) -> Attempt:
 
 def _steps(session: Session, job: Job, group: str, others: int) -> Iterable[Step]:
     """Yield what can be done about it, with the command that does it."""
-    word = _word(job.id)
+    word = typed(job.id)
     yield Step("read all that it printed", session.call(f"logs {word}"))
     yield Step("put it back", session.call(f"dlq retry {word}"))
     how, edit = "another command", "command='…'"
     if (job.error or "").startswith("timed out"):
         how, edit = "more time", f"timeout={round(2 * (job.timeout or _HOUR))}s"
-    yield Step(f"put it back with {how}", session.call(f"dlq retry {word} --edit {edit}"))
+    yield Step(f"put it back with {how}", session.call(f"dlq retry --edit {edit} {word}"))
     if others:
         careful = f"dlq retry --group {group} --canary 1"
         yield Step(f"put all {others + 1:,} of its group back, one of them first", session.call(careful))
     yield Step("remove it for good", session.call(f"dlq purge {word}"))
-
-
-def _word(job_id: str) -> str:
-    from shlex import quote
-
-    return quote(job_id)

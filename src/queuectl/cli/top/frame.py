@@ -78,8 +78,8 @@ def _first_line(state: State, width: int) -> Text:
     workers = len(state.facts.workers)
     words = f"{workers} worker{'' if workers == 1 else 's'}" if workers else "no worker"
     right = [
-        ("all queues paused  " if ALL in state.facts.paused else "", "bold yellow"),
-        (f" {words}", "" if workers else "bold yellow"),
+        ("all queues paused  " if ALL in state.facts.paused else "", "yellow"),
+        (f" {words}", "" if workers else "yellow"),
         (f"  {clock(state.now, state.now)} ", "dim"),
     ]
     name = " queuectl top"
@@ -144,7 +144,7 @@ def footer(state: State, width: int) -> Text:
     """Return the bottom line: a question, what is typed, what has just happened, or the keys."""
     glyphs = state.glyphs
     if state.asking:
-        return line(width, [(f" {state.asking.question} ", "bold yellow")], [("[y/N] ", "bold")], glyphs)
+        return line(width, [(f" {state.asking.question} ", "bold")], [("[y/N] ", "bold")], glyphs)
     if state.is_typing:
         return line(
             width,
@@ -154,7 +154,7 @@ def footer(state: State, width: int) -> Text:
         )
     if state.message:
         sign = glyphs.warning if state.is_bad else glyphs.completed
-        style = "bold yellow" if state.is_bad else "green"
+        style = "bold red" if state.is_bad else "green"
         return line(width, [(f" {sign} {state.message}", style)], (), glyphs)
     parts: list[tuple[str, str]] = []
     if state.filter:

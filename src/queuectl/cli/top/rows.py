@@ -84,7 +84,7 @@ def _worker(item: Item, look: Look) -> tuple[Parts, Parts]:
     """Return the heading over what a worker runs."""
     if item.worker is None:
         name = item.name or "somebody"
-        return [(name, "bold yellow"), ("  is gone; another worker takes over what it ran", "yellow")], ()
+        return [(name, "yellow"), ("  is gone; another worker takes over what it ran", "yellow")], ()
     worker, signs = item.worker, signs_of(look.glyphs)
     busy, slots = len(worker.jobs), worker.identity.slots
     room = max(0, min(32, look.width // 3))
@@ -99,7 +99,7 @@ def _worker(item: Item, look: Look) -> tuple[Parts, Parts]:
     right: Parts = [(up, "dim")]
     if look.width >= _ROOMY:
         right = [(f"{safe(start(worker.identity.host, 20))}  pid {worker.identity.pid}  {up}", "dim")]
-    style = "bold yellow" if worker.stopping else "bold"
+    style = "yellow" if worker.stopping else "bold"
     name = start(worker.identity.name, max(8, look.width // 3))
     return [(name, style), ("  ", ""), *meter, (words, "yellow" if worker.stopping else "dim"), (queues, "dim")], right
 
@@ -113,9 +113,11 @@ def _queue(item: Item, look: Look) -> tuple[Parts, Parts]:
     room = max(4, look.width - 4 - 4 * NUMBER)
     name = queue.name
     if since is not None:
-        name += f"  paused {format_duration(_seconds(look.now - since))}"
+        # Half a word says nothing: of what there is no room for the sign in front is left.
+        words = (f"  paused {format_duration(_seconds(look.now - since))}", "  paused")
+        name += next((word for word in words if cell_len(safe(name) + word) <= room), "")
     lead: Parts = [
-        (f"{signs.paused if since is not None else ' '} ", "bold yellow"),
+        (f"{signs.paused if since is not None else ' '} ", "yellow"),
         (padded(name, room, look.glyphs.ellipsis), "yellow" if since is not None else "bold"),
     ]
     numbers = zip(queue[1:], ("cyan", "blue", "yellow", "bold cyan"), strict=True)

@@ -8,7 +8,7 @@ from queuectl import errors
 from queuectl.repository.postgres.connection import Connection, Database
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
     from queuectl.repository.archive import Entry
     from queuectl.repository.keeping import Imported
@@ -32,7 +32,7 @@ class Keeping(Connection):
             last = {table: self._last_number(db, table) for table in ("jobs", "history")}
             return archive.move(db, jobs, now=now, skip=skip, last=last)
 
-    def backup(self, path: str) -> None:  # noqa: ARG002 - it makes none
+    def backup(self, path: str, *, tell: Callable[[int, int], None] | None = None) -> None:  # noqa: ARG002 - it makes none
         """Leave it to the server's own means.
 
         Raises:

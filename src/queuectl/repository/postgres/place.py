@@ -61,7 +61,12 @@ def place_of(url: str) -> Place:
     others = [(name, value) for name, value in parameters if name != "schema"]
     shown = [(name, value) for name, value in others if name.lower() not in _SECRETS]
     shown += [("schema", schema)] if schema != DEFAULT_SCHEMA else []
-    options = " ".join([f"-csearch_path={schema}", *(value for name, value in others if name == "options")])
+    options = " ".join(
+        [
+            f"-csearch_path={schema} -cplan_cache_mode=force_generic_plan",
+            *(value for name, value in others if name == "options"),
+        ]
+    )
     libpq = [(name, value) for name, value in others if name != "options"]
     given = {name for name, _ in libpq}
     return Place(

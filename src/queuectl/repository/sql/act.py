@@ -8,6 +8,7 @@ from queuectl import errors
 from queuectl.changes import NO_CHANGES
 from queuectl.duration import MAX_INSTANT
 from queuectl.model import FINAL, JobState
+from queuectl.repository.acting import not_retriable
 from queuectl.repository.base import Cancelled
 from queuectl.repository.sql.actions import listed, note
 from queuectl.repository.sql.changing import change
@@ -107,11 +108,7 @@ def _retriable(db: Database, ids: Sequence[str], states: Collection[JobState]) -
     rows = {row[0]: (row[0], row[1], row[3]) for row in (find(db, reference) for reference in ids)}
     for _, job_id, state in rows.values():
         if state not in states:
-            only = "only dead jobs" if set(states) == {JobState.DEAD} else "only jobs that have ended"
-            raise errors.WrongState(
-                f"job {job_id!r} is {state}; {only} can be retried",
-                hint=f"queuectl {'dlq list' if only == 'only dead jobs' else 'list'} shows the jobs to choose from",
-            )
+            raise not_retriable(job_id, JobState(state), states)
     return list(rows.values())
 
 

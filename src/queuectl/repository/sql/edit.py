@@ -43,13 +43,13 @@ class Editing(Store):
 def _check(job: Job, max_retries: int) -> None:
     """See that a job may be changed so."""
     if job.state is not JobState.PENDING:
-        way = "retry" if job.state in FINAL else "cancel"
+        way, what = ("retry", "makes it pending") if job.state in FINAL else ("cancel", "stops it")
         raise errors.WrongState(
             f"job {job.id!r} is {job.state}; only pending jobs can be edited",
-            hint=f"nothing was changed; queuectl {way} {job.id} {'makes it pending' if way == 'retry' else 'stops it'}",
+            hint=f"nothing was changed; queuectl {way} {errors.typed(job.id)} {what}",
         )
     if job.attempts >= max(1, max_retries):
         raise errors.WrongState(
             f"job {job.id!r} has had {job.attempts} of its attempts; max_retries {max_retries} would leave it none",
-            hint=f"nothing was changed; allow more than that, or queuectl cancel {job.id}",
+            hint=f"nothing was changed; allow more than that, or queuectl cancel {errors.typed(job.id)}",
         )

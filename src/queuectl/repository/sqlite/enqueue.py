@@ -187,7 +187,8 @@ def _insert_or(db: sqlite3.Connection, row: tuple[Any, ...], if_exists: IfExists
         return Enqueued(job_id, "skipped")
     if state == JobState.PROCESSING:
         raise errors.WrongState(
-            f"job {job_id!r} is processing and cannot be replaced", hint=f"wait for it, or queuectl cancel {job_id}"
+            f"job {job_id!r} is processing and cannot be replaced",
+            hint=f"wait for it, or queuectl cancel {errors.typed(job_id)}",
         )
     db.execute("DELETE FROM tags WHERE seq = ?", (seq,))
     try:

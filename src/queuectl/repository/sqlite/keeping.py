@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from queuectl.repository.sqlite.connection import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
     from queuectl.repository.archive import Entry
     from queuectl.repository.keeping import Imported
@@ -30,9 +30,9 @@ class Keeping(Connection):
         with self._translated(), archive.staged(self._db, entries) as jobs, self._writing() as db:
             return archive.move(db, jobs, now=now, skip=skip)
 
-    def backup(self, path: str) -> None:
+    def backup(self, path: str, *, tell: Callable[[int, int], None] | None = None) -> None:
         """Copy the store into an empty file; see `JobRepository.backup`."""
         from queuectl.repository.sqlite.backup import copy
 
         with self._reading() as db:
-            copy(db, path)
+            copy(db, path, tell)
