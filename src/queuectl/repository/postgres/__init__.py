@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from queuectl.repository.duties import SHARED, Loaded, Loading
-from queuectl.repository.postgres.connection import Connection, persistent
+from queuectl.repository.postgres.connection import Connection
+from queuectl.repository.postgres.persistence import persistent
 
 #: Where every method is. Those of `OWN` take the place of shared ones.
 OWN = {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from queuectl.repository.archive import Entry
-    from queuectl.repository.postgres.connection import Database
+    from queuectl.repository.postgres.transactions import Database
 
 _JOB = ", ".join(JOB)
 _STEP = ", ".join(STEP)

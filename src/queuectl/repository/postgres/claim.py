@@ -24,7 +24,7 @@ from queuectl.repository.sql.settle import settle
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from queuectl.repository.postgres.connection import Database
+    from queuectl.repository.postgres.transactions import Database
 
 #: Jobs made ready in one turn at the most, so that a million due at once do not keep the others waiting.
 _PROMOTE_AT_MOST = 1000

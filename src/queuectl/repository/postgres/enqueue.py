@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from queuectl import errors
     from queuectl.config import Settings
     from queuectl.model import JobSpec
-    from queuectl.repository.postgres.connection import Database
+    from queuectl.repository.postgres.transactions import Database
 
 _COLUMNS = (
     "id", "command", "queue", "priority", "max_retries", "backoff_base", "created_at", "updated_at", "next_run_at",

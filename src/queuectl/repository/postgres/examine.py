@@ -10,10 +10,10 @@ import psycopg
 from queuectl import errors
 from queuectl.repository.examination import Engine, StoreFacts
 from queuectl.repository.postgres import schema
-from queuectl.repository.postgres.connection import Database
 from queuectl.repository.postgres.link import Link
 from queuectl.repository.postgres.meanings import meaning
 from queuectl.repository.postgres.place import place_of
+from queuectl.repository.postgres.transactions import Database
 from queuectl.repository.sql.examining import filled, invariants, miscounts
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from queuectl import errors
-from queuectl.repository.postgres.connection import Connection, Database
+from queuectl.repository.postgres.connection import Connection
+from queuectl.repository.postgres.transactions import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from queuectl.repository.base import Settlement
-    from queuectl.repository.postgres.connection import Database
+    from queuectl.repository.postgres.transactions import Database
 
 _KEEP = """
     INSERT INTO outputs (job, run, output) SELECT seq, runs, ? FROM jobs WHERE seq = ?

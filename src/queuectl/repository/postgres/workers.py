@@ -9,7 +9,7 @@ from queuectl.repository.sql.workers import Workers
 
 if TYPE_CHECKING:
     from queuectl.repository import base
-    from queuectl.repository.postgres.connection import Database
+    from queuectl.repository.postgres.transactions import Database
 
 _SEEN = "INSERT INTO homes (home, seen_at) VALUES (?, ?) ON CONFLICT (home) DO UPDATE SET seen_at = excluded.seen_at"
 #: A machine that has not been there for this long will not delete its logs any more.
@@ -41,12 +41,12 @@ class Joining(Connection):
             db.execute(_SEEN, (identity.home, now))
             db.execute(_FORGET, (now - _FORGOTTEN,))
             db.execute(_FORGET_LEFTOVERS)
-        number: int = Workers.join(self, identity, now=now, ticks=ticks, lease_seconds=lease_seconds)  # type: ignore[arg-type]
+        number: int = Workers.join(self, identity, now=now, ticks=ticks, lease_seconds=lease_seconds)
         return number
 
     def renew(self, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:
         """Record a sign of life; see `JobRepository.renew`."""
-        asked: str | None = Workers.renew(self, worker, now=now, ticks=ticks, lease_seconds=lease_seconds)  # type: ignore[arg-type]
+        asked: str | None = Workers.renew(self, worker, now=now, ticks=ticks, lease_seconds=lease_seconds)
         with self._working() as db:
             db.execute(_SEEN, (self.home, now))
             _fold(db, self._place.lock)

@@ -1,0 +1,177 @@
+"""Transactions on a server, and what becomes of them when the connection is cut.
+
+Whatever writes holds the store's advisory lock together with all others that write, so that one can wait for those
+who are in the middle of it; and it knows its transaction's number from the start, so that after a COMMIT without an
+answer the server can be asked what became of it: `pg_xact_status`,
+https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import psycopg
+from psycopg.errors import UniqueViolation
+from psycopg.pq import TransactionStatus
+
+from queuectl.repository.postgres.dialect import translated
+from queuectl.repository.postgres.meanings import Cut, InDoubt, meaning
+from queuectl.repository.sql.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from queuectl import errors
+    from queuectl.repository.postgres.link import Link
+    from queuectl.repository.postgres.place import Place
+
+_LOCK = "SELECT pg_advisory_xact_lock{shared}({lock[0]}, {lock[1]}), pg_current_xact_id()::text"
+#: Seconds that a wait for a row, or for those who change the tables, may take at the most.
+_LOCK_TIMEOUT = "10s"
+
+
+class Database:
+    """A connection inside of a transaction, with the marks that both engines share."""
+
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self.driver = connection
+
+    def execute(self, statement: str, values: Any = (), /) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Run a statement."""
+        return self.driver.execute(translated(statement), values or None)
+
+    def executemany(self, statement: str, values: Iterable[Any], /) -> None:
+        """Run a statement once for each of the values, in one go."""
+        rows = list(values)
+        if rows:
+            with self.driver.cursor() as cursor:
+                cursor.executemany(translated(statement), rows)
+
+
+class Transactions(Store):
+    """How a connection is used: the part of it that duties see."""
+
+    Twice: ClassVar[type[Exception]] = UniqueViolation
+
+    #: Seconds that a method goes on trying while the server does not answer, or others are in its way.
+    patience: float = 10.0
+
+    url: str
+    _place: Place
+    _link: Link
+    _channel: str
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Database]:
+        """Hold one snapshot of the store."""
+        with self._translated():
+            connection = self._clean()
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                yield Database(connection)
+            finally:
+                self._abandon(connection)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Database]:
+        """Hold a transaction that is refused if another has changed what it read and writes; call the workers."""
+        with self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ", end=f"NOTIFY {self._channel}; COMMIT") as db:
+            yield db
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[Database]:
+        """Hold a transaction whose statements each see what is committed by then, and which calls nobody."""
+        with self._transaction("BEGIN", end="COMMIT") as db:
+            yield db
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[Database]:
+        """Hold a transaction beside which nobody writes."""
+        with self._transaction("BEGIN", end=f"NOTIFY {self._channel}; COMMIT", shared="") as db:
+            yield db
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str, *, end: str, shared: str = "_shared") -> Iterator[Database]:
+        with self._translated():
+            connection = self._clean()
+            lock = _LOCK.format(shared=shared, lock=self._place.lock)
+            cursor = connection.execute(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; {lock}")
+            while cursor.nextset():
+                pass
+            _, number = cursor.fetchone() or (None, "0")
+            try:
+                yield Database(connection)
+            except BaseException:
+                self._abandon(connection)
+                raise
+            self._commit(connection, end, int(number))
+
+    def _clean(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Return the connection, outside of any transaction."""
+        self._link.answer_within = None if self.patience > 1 else 5.0  # whoever is in a hurry has a lease to lose
+        connection = self._link.connection
+        self._abandon(connection)  # one whose own end was interrupted
+        return connection
+
+    def _abandon(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        if connection.closed or connection.info.transaction_status is TransactionStatus.IDLE:
+            return
+        if connection.info.transaction_status is TransactionStatus.ACTIVE:  # interrupted in the middle of a statement
+            self._link.drop()
+            return
+        with contextlib.suppress(psycopg.OperationalError):
+            connection.execute("ROLLBACK")
+
+    def _commit(self, connection: psycopg.Connection[tuple[Any, ...]], statement: str, number: int) -> None:
+        """Commit; if there is no answer, ask the server on another connection what became of it."""
+        try:
+            connection.execute(statement)
+        except psycopg.OperationalError as error:
+            if not connection.closed and connection.info.transaction_status is not TransactionStatus.UNKNOWN:
+                raise
+            if self._was_committed(number, error) is False:
+                raise Cut(*_words(meaning(error, self.url))) from error
+
+    def _was_committed(self, number: int, error: psycopg.Error) -> bool:
+        """Find out whether a transaction was committed, for as long as patience lasts.
+
+        Raises:
+            InDoubt: the server does not answer.
+        """
+        ends = time.monotonic() + self.patience
+        pause = 0.02
+        while True:
+            with contextlib.suppress(psycopg.Error):
+                self._link.drop()
+                status = self._link.connection.execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
+                if status != ("in progress",):  # the server has not noticed yet that we are gone
+                    return status == ("committed",)
+            if time.monotonic() > ends:
+                message, _ = _words(meaning(error, self.url))
+                raise InDoubt(
+                    f"{message}, in the middle of a commit: whether it was done is not known",
+                    "look before you do it again",
+                    number,
+                ) from error
+            time.sleep(pause)
+            pause = min(1.0, pause * 2)
+
+    def _translated(self) -> contextlib.AbstractContextManager[None]:
+        """Turn the driver's errors into ours."""
+        return _translating(self.url)
+
+
+@contextlib.contextmanager
+def _translating(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UniqueViolation:
+        raise  # the duties know what it means
+    except psycopg.Error as error:
+        raise meaning(error, name) from error
+
+
+def _words(error: errors.QueuectlError) -> tuple[str, str | None]:
+    return error.message, error.hint
