@@ -153,13 +153,16 @@ class PostgresOutside:
 
 
 class _PostgresPlace:
-    def __init__(self, found: server.Server) -> None:
+    def __init__(self, found: server.Server, directory: Path) -> None:
         self.server = found
+        self._state = directory / "state"
         self.schema = f"t{secrets.token_hex(6)}"
         self.url = found.url(self.schema)
 
     def open(self) -> JobRepository:
-        return open_repository(self.url)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_STATE_HOME", str(self._state))
+            return open_repository(self.url)
 
     def outside(self) -> Outside:
         return PostgresOutside(self.server, self.schema)
@@ -184,8 +187,7 @@ class Postgres:
     repository = ("queuectl.repository.postgres", "PostgresRepository")
 
     def place(self, directory: Path) -> Place:
-        del directory
-        return _PostgresPlace(the_server())
+        return _PostgresPlace(the_server(), directory)
 
 
 @contextmanager
