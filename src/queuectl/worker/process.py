@@ -11,10 +11,10 @@ import os
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from queuectl import clock
 from queuectl.config import environment
 from queuectl.model import Execution, Outcome, execution_of_wait_status
 from queuectl.worker import shim
@@ -155,13 +155,16 @@ def _locked(record: Path) -> BinaryIO:
 
 
 def _news(event: tuple[object, ...]) -> News:
-    now = time.time_ns() // 1_000_000
+    now = clock.now()
     match event:
         case ("started", int(), str(run)):
             return News(run, None)
         case ("ended", int(), str(run), int(status), int(started_at), int(ended_at), float(seconds)):
             execution = execution_of_wait_status(
-                status, started_at=started_at, finished_at=ended_at, duration_seconds=seconds
+                status,
+                started_at=clock.shared(started_at),
+                finished_at=clock.shared(ended_at),
+                duration_seconds=seconds,
             )
             return News(run, execution)
         case ("failed", int(), str(run), str(what), int(number)):

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from queuectl import clock as clocks
 from queuectl.model import Execution, Outcome
 from queuectl.worker import process
 from queuectl.worker.ahead import lines
@@ -134,7 +135,7 @@ class Runs:
                 starts.append(self._launch.start_of(task, log_max_bytes).message())
             except OSError as error:
                 reason = f"cannot write the job's log: {error.strerror}"
-                execution = Execution(Outcome.NEVER_STARTED, None, reason, None, time.time_ns() // 1_000_000, None)
+                execution = Execution(Outcome.NEVER_STARTED, None, reason, None, clocks.now(), None)
                 self._end(task, execution, passing=True)
         if starts and self._shim is not None:
             self._shim.send([self._most(), *starts])
