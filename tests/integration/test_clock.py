@@ -30,7 +30,7 @@ AHEAD = 3_600_000
 class Silent:
     """An observer that keeps what it is told."""
 
-    interval = None
+    interval: float | None = None
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -53,7 +53,7 @@ def _ahead() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_ahead")
 def test_a_run_starts_and_ends_by_the_clock_of_the_store(tmp_path: Path) -> None:
-    shim = Shim(tmp_path / "record")
+    shim = Shim(tmp_path / "record", "store")
     before = clock.now()
     shim.send([("most", 1), Start(0, "1-1", "exit 3", str(tmp_path), {}, tmp_path / "log", 1000).message()])
     execution = None

@@ -39,7 +39,7 @@ def command(session: Session, path: str, *, force: bool) -> None:
     from queuectl.cli.wholefile import appearing
 
     repository = session.repository
-    with appearing(path, store=repository.directory_name.removesuffix(".d"), force=force) as made:
+    with appearing(path, store=repository.location, force=force) as made:
         repository.backup(made)
         size = os.stat(made).st_size
     where = os.path.abspath(path)

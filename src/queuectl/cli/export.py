@@ -57,8 +57,7 @@ def _write_file(session: Session, path: str, *, force: bool) -> _Counted:
     from queuectl.cli.wholefile import appearing
 
     repository = session.repository
-    store = repository.directory_name.removesuffix(".d")
-    with appearing(path, store=store, force=force) as made, closing(repository.export()) as entries:
+    with appearing(path, store=repository.location, force=force) as made, closing(repository.export()) as entries:
         counted = _Counted(entries)
         with open(made, "w", encoding="ascii") as file:
             counted.write(file.write)

@@ -320,7 +320,7 @@ class Engine:
         self._presence, self._identity, self._record = presence, identity, record
         self._rescue = Rescue(self._repository, self._id, self._identity)
         self._runs = Runs(
-            store=str(directory).removesuffix(".d"),
+            store=self._repository.location,
             directory=directory,
             record=self._record,
             worker=self._identity.name,

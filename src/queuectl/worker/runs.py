@@ -37,7 +37,7 @@ class Runs:
     """All runs of one worker, its own and the adopted ones.
 
     Args:
-        store: path of the store, as the commands get it.
+        store: location of the store, as the commands get it.
         directory: the store's data directory.
         record: the worker's own run record.
         worker: its name.
@@ -121,7 +121,7 @@ class Runs:
             OSError: the machine has no room for another process or descriptor.
         """
         if self._shim is None:
-            self._shim = process.Shim(self._record.path)
+            self._shim = process.Shim(self._record.path, self._store)
             self._poll.register(self._shim.fileno(), select.POLLIN)
 
     def launch(self, leases: Sequence[Lease], *, log_max_bytes: int) -> None:
