@@ -17,7 +17,7 @@ from queuectl.errors import InvalidInput, quoted
 from queuectl.model import NO_POLICY, JobSpec
 from queuectl.repository.base import IfExists
 from queuectl.spec import build_spec, parse_word
-from queuectl.worker.wakeup import wake
+from queuectl.worker.living import call_workers
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -112,7 +112,7 @@ def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int
     if at is not None and options["delay"] is not None:
         raise InvalidInput("both --at and --delay are given", "keep one of them")
     wish = _wish(options)
-    moment = now()
+    moment = session.now()
     source = _source(options, words, moment)
     given = _given(options, at, moment)
     asked = _doubted(session, _jobs(words, source, given, moment), given)
@@ -120,7 +120,7 @@ def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int
     # Closed, what reads and what draws set right what they began, even if Ctrl-C comes between two jobs.
     with closing(specs), Acceptance() as acceptance:
         jobs = session.repository.enqueue(acceptance.after(specs), now=moment, if_exists=IfExists(if_exists))
-        workers = wake(session.repository.directory_name)  # before all else: they are quick
+        workers = call_workers(session.repository)  # before all else: they are quick
         if wish is None:
             acceptance.accept()
             enqueued.report(session, jobs, workers)

@@ -38,11 +38,11 @@ def command(session: Session, job_id: str) -> None:
       queuectl explain k3v9 --json | jq -r '.reasons[].code'
     """
     from queuectl.reasons import explain
-    from queuectl.worker.wakeup import is_present
+    from queuectl.worker.living import is_live
 
     repository = session.repository
     found = repository.circumstances(job_id, now=now())
-    live = [one.id for one in found.workers if is_present(repository.directory_name, one.identity.presence)]
+    live = [one.id for one in found.workers if is_live(repository, one)]
     reasons = [
         reason._replace(command=reason.command and session.call(reason.command))
         for reason in explain(found, live=live, now=now(), printed=_printed(session, found.job))

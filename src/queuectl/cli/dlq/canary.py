@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from queuectl.cli import output
 from queuectl.cli.removal import Stops
 from queuectl.cli.retrying import as_object, carry_out, how_many, named_jobs, tell
-from queuectl.cli.session import now
 from queuectl.errors import OperationFailed, typed
 from queuectl.model import FINAL, JobState
 from queuectl.repository.acting import ALL
@@ -41,7 +40,7 @@ class Fate(NamedTuple):
 
 def retry_with_canary(session: Session, order: Order) -> int:
     """Retry a few, wait for them, and retry the rest if all have succeeded; return the exit code."""
-    began = now()
+    began = session.now()
     jobs, rest = _parted(session, order, began)
     order = order._replace(canaries=0)  # from here on each part goes its own way
     if not jobs:
@@ -95,7 +94,7 @@ def _demand_workers(session: Session, order: Order, jobs: Sequence[Job]) -> None
     Raises:
         OperationFailed: it cannot, and would be waited for in vain. Nothing is changed.
     """
-    from queuectl.cli.status import live_workers
+    from queuectl.worker.living import live_workers
 
     served = [worker.identity.queues for worker in live_workers(session.repository)]
     if not served:
@@ -148,7 +147,7 @@ def _watch(session: Session, jobs: Sequence[Job], stops: Stops) -> list[Fate]:
 
 def _tell_hindrance(session: Session, waiting: Sequence[Job]) -> bool:
     """Say what keeps the canaries from starting that came between, a pause or the lack of a worker; was there any?"""
-    from queuectl.cli.status import live_workers
+    from queuectl.worker.living import live_workers
 
     for job in waiting:
         if job.state is JobState.PENDING and (pause := _pause_of(session, job.queue)):

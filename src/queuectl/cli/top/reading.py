@@ -6,11 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from queuectl.cli.session import now
-from queuectl.cli.status import live_workers
 from queuectl.cli.top.facts import NOTHING, SPAN, Beats, Details, Facts, Found, Wanted, readable
 from queuectl.errors import JobNotFound, StoreGone
 from queuectl.model import JobState
 from queuectl.repository.base import Filter
+from queuectl.worker.living import live_workers
 from queuectl.worker.logs import Log, log_path
 
 if TYPE_CHECKING:
