@@ -71,11 +71,14 @@ class SharedRepository(SqliteRepository):
             return False
 
     def turn(self, settlements: Any, **rest: Any) -> Turn:
+        if settlements:
+            runs = {job.seq: job.runs for job in self.list().jobs}
+            kept = {one.token: self._outputs / f"{one.seq}-{runs[one.seq]}" for one in settlements}
+            for one in settlements:  # before it is known that the run has ended
+                kept[one.token].write_bytes(one.output)
         turn = super().turn(settlements, **rest)
-        for one in settlements:
-            job = next(job for job in self.list().jobs if job.seq == one.seq)
-            if one.token not in turn.refused:
-                (self._outputs / f"{one.seq}-{job.runs}").write_bytes(one.output)
+        for token in turn.refused:
+            kept[token].unlink()
         return turn
 
     def output(self, seq: int, run: int) -> bytes | None:
