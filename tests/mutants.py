@@ -36,6 +36,7 @@ RACES = "tests/integration/test_races.py"
 IDENTITY = "tests/integration/test_identity.py"
 ADOPTION = "tests/acceptance/test_adoption.py"
 WORKER = "tests/acceptance/test_worker.py"
+HOSTS = "tests/integration/test_several_hosts.py"
 SHIM = "tests/integration/test_shim.py"
 CLAIM = "repository/sqlite/claim.py"
 PRUNE = "repository/sql/prune.py"
@@ -159,6 +160,48 @@ MUTANTS = (
         "return True\n        return is_overdue(worker)",
         "return True\n        return True",
         IDENTITY,
+    ),
+    Mutant(
+        "a worker elsewhere is judged by pipes that are not there",
+        "worker/rescue.py",
+        "return worker.identity.home != self._identity.home",
+        "return False",
+        HOSTS,
+    ),
+    Mutant(
+        "no second look at a worker elsewhere before its jobs are taken",
+        "worker/rescue.py",
+        "self._is_elsewhere(worker) and self._has_come_back(worker)",
+        "False",
+        HOSTS,
+    ),
+    Mutant(
+        "who is cut off lets its commands run",
+        "worker/engine.py",
+        "if self._me.hold.is_ending and not self._is_cut_off:",
+        "if False:",
+        HOSTS,
+    ),
+    Mutant(
+        "who is cut off starts what it claimed",
+        "worker/engine.py",
+        "if self._me.hold.is_ending:  #",
+        "if False:  #",
+        HOSTS,
+    ),
+    Mutant(
+        "a shim without a worker lets its commands run beyond the lease",
+        "worker/shim.py",
+        "if (self.running or self.waiting) and self.is_over():",
+        "if False:",
+        HOSTS,
+    ),
+    Mutant(
+        "an adopter does not extend the lease of a shim",
+        "worker/runs.py",
+        "for record in (kept | ",
+        "for record in (",
+        HOSTS,
     ),
     Mutant(
         "the wall clock decides who hangs",

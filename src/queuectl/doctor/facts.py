@@ -44,6 +44,7 @@ class Machine(NamedTuple):
     present: frozenset[str] = frozenset()  #: presences of workers that hold their pipes
     records: frozenset[str] = frozenset()  #: names of run records that no living worker or shim keeps
     strays: tuple[Stray, ...] = ()
+    home: str = ""  #: identity of the data directory, if several machines share the store
 
 
 class Facts(NamedTuple):

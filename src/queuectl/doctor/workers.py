@@ -25,10 +25,16 @@ _TOLD = 5
 def condition(worker: Worker, facts: Facts) -> str:
     """Return how a worker is: `alive`, `hung`, `dead`, or `elsewhere`, which cannot be seen from here."""
     machine, identity = facts.machine, worker.identity
+    if identity.home != machine.home:
+        return _from_afar(worker, facts)
     if identity.boot_id == machine.boot_id and identity.presence in machine.present:
         return "hung" if machine.ticks - worker.heartbeat_ticks > worker.lease_seconds else "alive"
     if identity.host in {machine.host, ""} or identity.boot_id == machine.boot_id:
         return "dead"
+    return _from_afar(worker, facts)
+
+
+def _from_afar(worker: Worker, facts: Facts) -> str:
     return "dead" if facts.now - worker.heartbeat_at > worker.lease_seconds * 1000 else "elsewhere"
 
 

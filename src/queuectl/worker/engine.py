@@ -270,7 +270,7 @@ class Engine:
                 if self._renew_at > clock:  # a lease that is to be kept may be shorter than our rounds
                     self._round_at = min(self._round_at, self._renew_at)
                 if not (self._rescue.has_company or self._runs.tasks or self._retention.is_behind):
-                    self._round_at = min(clock + ALONE, self._renew_at)
+                    self._round_at = min(clock + ALONE, self._renew_at, max(clock + ROUND, self._rescue.look_at))
             self._tell.tick(clock, self._repository, self._runs.begun(), self.stopping.how)
         except PASSING as error:
             self._suffer(error)
