@@ -8,6 +8,8 @@ import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from queuectl.model import JobState
 from queuectl.repository import open_repository
 from tests.acceptance.conftest import DEADLINE, PROGRAM, Shop, eventually
@@ -16,6 +18,9 @@ from tests.engines import SqliteOutside
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+pytestmark = pytest.mark.engines("sqlite")
 
 
 def test_a_backup_beside_three_workers_is_sound_whenever_it_is_made(shop: Shop) -> None:
@@ -67,7 +72,6 @@ def test_a_job_that_was_running_is_lost_where_it_is_imported_and_retried_by_its_
     worker.signal(signal.SIGTERM)
     assert worker.ends() == 0
     other = Shop(shop.home / "elsewhere")
-    other.home.mkdir()
     try:
         assert other.queuectl("import", "../jobs.jsonl").endswith("running\t2\n")
         gate.open()
@@ -87,7 +91,6 @@ def test_a_worker_that_waits_is_woken_by_an_import(shop: Shop) -> None:
     shop.enqueue("true", id="a")
     shop.queuectl("export", "jobs.jsonl")
     other = Shop(shop.home / "elsewhere")
-    other.home.mkdir()
     try:
         worker = other.start_worker()
         other.queuectl("import", "../jobs.jsonl")

@@ -8,6 +8,7 @@ transaction, beside which nobody writes.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -99,8 +100,10 @@ def lines(db: Database, stream: Callable[[Database, str], Iterator[Any]]) -> Ite
         db: in a transaction, whose snapshot is told.
         stream: yields the rows of a query without having all of them in memory.
     """
+    # The snapshot is that of the first statement, not of BEGIN: so it is taken before anything is told.
+    settings = dict(db.execute("SELECT key, value FROM settings ORDER BY key").fetchall())
     yield archive.header(schema.VERSION)
-    yield {"settings": dict(db.execute("SELECT key, value FROM settings ORDER BY key").fetchall())}
+    yield {"settings": settings}
     for queue, since, by in db.execute("SELECT queue, since, by FROM paused ORDER BY queue"):
         yield {"paused": {"queue": queue, "since": since, "by": by}}
     for row in db.execute("SELECT at, by, verb, what, jobs FROM actions ORDER BY id"):
@@ -219,6 +222,8 @@ def _whole(value: Any) -> Any:
 def _clash(db: Database, jobs: Sequence[Entry], error: UniqueViolation) -> Exception:
     """Say which of these jobs stands twice, going through them one by one."""
     index = error.diag.constraint_name or ""
+    if index == "staged_history_id":
+        return _step_twice(db, jobs, error)
     column = {"staged_id": "id", "staged_unique_key": "unique_key"}.get(index, "id")
     place = list(JOB).index(column)
     seen = {
@@ -233,3 +238,13 @@ def _clash(db: Database, jobs: Sequence[Entry], error: UniqueViolation) -> Excep
             return stands_twice(entry.line, entry.value, index)
         seen.add(value)
     return stands_twice(jobs[-1].line, jobs[-1].value, index)
+
+
+def _step_twice(db: Database, jobs: Sequence[Entry], error: UniqueViolation) -> Exception:
+    """Say which of these jobs has a step whose number another has already: the one that the server names."""
+    found = re.search(r"\(id\)=\((\d+)\)", error.diag.message_detail or "")
+    number = int(found[1]) if found else 0
+    earlier = db.execute("SELECT 1 FROM staged_history WHERE id = ?", (number,)).fetchone()
+    with_it = [entry for entry in jobs for step in entry.value.history if step[0] == number]
+    entry = [*with_it, *jobs][0 if earlier else 1]
+    return stands_twice(entry.line, entry.value, "staged_history_id")
