@@ -42,7 +42,8 @@ def _forget_the_surroundings() -> None:
     `PYTHONDONTWRITEBYTECODE` slows every start, `PYTHONUNBUFFERED` hides a missing flush, `PYTHONPATH` hides the
     wheel, and `QUEUECTL_…` is set when this runs as a job of queuectl. A script's `nox &` ignores Ctrl-C.
     """
-    for variable in [name for name in os.environ if name.startswith(("PYTHON", "QUEUECTL_"))]:
+    kept = {"QUEUECTL_REQUIRE_POSTGRES"}  # the tests' own
+    for variable in {name for name in os.environ if name.startswith(("PYTHON", "QUEUECTL_"))} - kept:
         del os.environ[variable]
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -83,9 +84,9 @@ def _built(suffix: str) -> Path:
     return path
 
 
-def _pytest(session: nox.Session, *arguments: str, measured: bool) -> None:
+def _pytest(session: nox.Session, *where: str, marked: str = "", measured: bool) -> None:
     """Run pytest; if measured, keep the lines it covers in files of this session, for `coverage` to add up."""
-    pytest = ("pytest", *IN_PARALLEL, *(session.posargs or arguments))
+    pytest = ("pytest", *IN_PARALLEL, *(("-m", marked) if marked else ()), *(session.posargs or where))
     if not measured:
         session.run(*pytest)
         return
@@ -165,21 +166,26 @@ def _check_installation(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS, requires=["build"])
 def tests(session: nox.Session) -> None:
-    """Run the unit and integration tests against the installed wheel."""
+    """Run the unit and integration tests against the installed wheel; on the Python of nox on all engines, measured.
+
+    Measuring takes a third of the time and finds the same lines on each Python: one will do, and that one is there.
+    """
     _install_wheel(session, *_group("test"))
-    # Measuring takes a third of the time and finds the same lines on each Python: that of nox, which is there, will do.
-    _pytest(session, "tests/unit", "tests/integration", measured=session.python == f"3.{sys.version_info.minor}")
+    is_ours = session.python == f"3.{sys.version_info.minor}"
+    _pytest(session, "tests/unit", "tests/integration", marked="" if is_ours else "not postgres", measured=is_ours)
 
 
 @nox.session(requires=["build"])
-@nox.parametrize("measured", [False, True], ids=["plain", "measured"])
-def acceptance(session: nox.Session, measured: bool) -> None:  # noqa: FBT001 - nox passes it
+@nox.parametrize("engine", ["sqlite", "postgres"], ids=["sqlite", "postgres"])
+def acceptance(session: nox.Session, engine: str) -> None:
     """Run the installed program from outside: processes, signals, kills, terminals.
 
-    Twice, because measuring slows every start: a race may show only without it.
+    Every scenario once as it is, and those that know no engine once more, measured: that slows every start, and a race
+    may show only with it or only without.
     """
     _install_wheel(session, *_group("test"))
-    _pytest(session, "tests/acceptance", measured=measured)
+    is_server = engine == "postgres"
+    _pytest(session, "tests/acceptance", marked="postgres" if is_server else "not postgres", measured=is_server)
 
 
 @nox.session(requires=["build"])

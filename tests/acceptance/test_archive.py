@@ -12,6 +12,7 @@ from queuectl.model import JobState
 from queuectl.repository import open_repository
 from tests.acceptance.conftest import DEADLINE, PROGRAM, Shop, eventually
 from tests.archives import assert_sound, exported
+from tests.engines import SqliteOutside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def test_a_backup_beside_three_workers_is_sound_whenever_it_is_made(shop: Shop) 
         assert worker.ends() == 0
         assert not worker.events("lease_lost")
     for copy in copies:
-        assert_sound(copy)
+        assert_sound(SqliteOutside(copy))
         with closing(sqlite3.connect(copy)) as db:
             assert db.execute("SELECT count(*) FROM jobs").fetchone() == (400,)
     with closing(open_repository(str(shop.home / "last.db"))) as last:
@@ -76,7 +77,7 @@ def test_a_job_that_was_running_is_lost_where_it_is_imported_and_retried_by_its_
         lost = "lost: its worker is gone and so is its run record"
         assert other.reasons(job)[1:4] == ["processing: claimed", f"failed: {lost}", f"pending: {lost}"]
         assert other.reasons(last)[1:] == ["processing: claimed", f"failed: {lost}", f"dead: {lost}"]
-        assert_sound(other.database)
+        assert_sound(SqliteOutside(other.database))
         assert other.store.workers() == []
     finally:
         other.close()
@@ -107,7 +108,7 @@ def test_an_export_goes_through_a_pipe_into_an_import(shop: Shop) -> None:
     assert (done.returncode, done.stdout) == (0, "imported\t2000\nskipped\t0\nrunning\t0\n")
     with closing(open_repository(str(shop.home / "new.db"))) as new:
         assert exported(new) == exported(shop.store)
-    assert_sound(shop.home / "new.db")
+    assert_sound(SqliteOutside(shop.home / "new.db"))
 
 
 def test_a_reader_who_has_seen_enough_of_an_export_is_no_error(shop: Shop) -> None:

@@ -16,36 +16,75 @@ from queuectl.repository.base import Filter, Settlement, WorkerIdentity
 from queuectl.repository.columns import JOB, STEP
 from queuectl.repository.sqlite import SqliteRepository
 from tests.archives import assert_sound, exported, imported
+from tests.engines import SqliteOutside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from queuectl.model import Verdict
+    from queuectl.repository.protocol import JobRepository
+    from tests.engines import Engine, Place
 
 NOW = 1_800_000_000_000
 HOUR = 3_600_000
 WORKER = WorkerIdentity("w", "host", "boot", "ns", 1, 1, 9, (), "p")
 
 
+class Stores:
+    """Stores by name."""
+
+    def __init__(self, engine: Engine, home: Path) -> None:
+        self._engine = engine
+        self._home = home
+        self._places: dict[str, Place] = {}
+        self._opened: list[JobRepository] = []
+
+    def __call__(self, name: str) -> JobRepository:
+        """Open a store, once more if it is open."""
+        self._opened.append(self._place(name).open())
+        return self._opened[-1]
+
+    def _place(self, name: str) -> Place:
+        if name not in self._places:
+            self._places[name] = self._engine.place(self._home / name)
+        return self._places[name]
+
+    def rows(self, name: str, query: str) -> list[tuple[Any, ...]]:
+        """Return what a query finds from outside."""
+        with closing(self._place(name).outside()) as outside:
+            return outside.rows(query)
+
+    def change(self, name: str, statement: str) -> None:
+        """Change a store from outside."""
+        with closing(self._place(name).outside()) as outside:
+            outside.change(statement)
+
+    def are_sound(self) -> None:
+        """See that all are whole."""
+        for place in self._places.values():
+            assert_sound(place.outside())
+
+    def close(self) -> None:
+        """Leave nothing of them."""
+        for repository in self._opened:
+            repository.close()
+        for place in self._places.values():
+            place.remove()
+
+
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[[str], SqliteRepository]]:
+def make(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     """Open stores by name."""
-    opened: list[SqliteRepository] = []
-
-    def one(name: str) -> SqliteRepository:
-        opened.append(SqliteRepository(tmp_path / name))
-        return opened[-1]
-
-    yield one
-    for repository in opened:
-        repository.close()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with closing(Stores(engine, tmp_path)) as stores:
+        yield stores
 
 
 @pytest.fixture
-def full(make: Callable[[str], SqliteRepository]) -> SqliteRepository:
+def full(make: Stores) -> JobRepository:
     """A store with jobs in every place, and with everything that a job can have."""
-    store = make("full.db")
+    store = make("full")
     plain = [JobSpec("true", id=name) for name in ("completed", "gone", "stopped")]
     rich = JobSpec(
         "echo '\x1b[31m' 日本 😀 \x7f\n", id="retrying", max_retries=7, backoff_base=1.5, priority=-3, timeout=90.0,
@@ -74,8 +113,7 @@ def full(make: Callable[[str], SqliteRepository]) -> SqliteRepository:
     store.cancel(Filter(ids=("unwanted",)), now=NOW + 12, grace=2.5, by="me@here")
     store.set_setting("max-retries", "5")
     store.set_setting("a-later-one", "x")
-    with store._writing() as db:
-        db.execute("INSERT INTO paused (queue, since, by) VALUES ('', 1, 'me@here'), ('mail', 2, 'you@there')")
+    make.change("full", "INSERT INTO paused (queue, since, by) VALUES ('', 1, 'me@here'), ('mail', 2, 'you@there')")
     return store
 
 
@@ -102,23 +140,21 @@ def _changed(lines: list[bytes], job_id: str, **fields: Any) -> list[bytes]:
 # -- there and back ---------------------------------------------------------------------------
 
 
-def test_what_was_exported_and_imported_exports_the_same_bytes(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository], tmp_path: Path
-) -> None:
+def test_what_was_exported_and_imported_exports_the_same_bytes(full: JobRepository, make: Stores) -> None:
     lines = exported(full)
     assert len(_without(lines, "queuectl", "settings", "paused", "action", "end")) == 8
     states = {json.loads(line)["job"]["state"] for line in lines if b'{"job"' in line}
     assert states == {str(state) for state in JobState if state is not JobState.FAILED}
-    new = make("new.db")
+    new = make("new")
     assert imported(new, lines, now=NOW + HOUR) == (8, 0, 2)
     assert exported(new) == lines
-    assert_sound(tmp_path / "new.db")
+    make.are_sound()
 
 
 def test_jobs_keep_their_numbers_in_an_empty_store_and_get_later_ones_in_another(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository], tmp_path: Path
+    full: JobRepository, make: Stores
 ) -> None:
-    new, other = make("new.db"), make("other.db")
+    new, other = make("new"), make("other")
     other.enqueue([JobSpec("true", id="here", tags=("x",))], now=NOW)
     other.cancel(Filter(ids=("here",)), now=NOW, grace=1.0)
     before = other.history(other.get("here"))
@@ -133,39 +169,37 @@ def test_jobs_keep_their_numbers_in_an_empty_store_and_get_later_ones_in_another
     assert other.history(other.get("here")) == before
     new.enqueue([JobSpec("true", id="next")], now=NOW)
     assert new.get("next").seq == max(seq for _, seq in old) + 1
-    assert_sound(tmp_path / "other.db")
+    make.are_sound()
 
 
-def test_transitions_keep_the_order_in_which_they_were_committed(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository]
-) -> None:
-    new = make("new.db")
+def test_transitions_keep_the_order_in_which_they_were_committed(full: JobRepository, make: Stores) -> None:
+    new = make("new")
     imported(new, exported(full), now=NOW)
     query = "SELECT job, at, state FROM history ORDER BY id"
-    assert new._db.execute(query).fetchall() == full._db.execute(query).fetchall()
+    assert make.rows("new", query) == make.rows("full", query)
 
 
-def test_every_column_is_exported_or_belongs_to_a_lease(full: SqliteRepository) -> None:
-    def columns(table: str) -> set[str]:
-        return {row[1] for row in full._db.execute(f"PRAGMA table_xinfo({table})")}
+def test_every_column_is_exported_or_belongs_to_a_lease(repository: JobRepository, place: Place) -> None:
+    del repository  # it has made the store
+    with closing(place.outside()) as outside:
+        lease = {"worker_id", "lease_token", "lease_expires_at", "record"}
+        assert outside.columns("jobs") == {*JOB, *lease, "place"}
+        assert outside.columns("history") == {*STEP, "job"}
 
-    lease = {"worker_id", "lease_token", "lease_expires_at", "record"}
-    assert columns("jobs") == {*JOB, *lease, "place"}
-    assert columns("history") == {*STEP, "job"}
 
-
-def test_every_table_is_exported_or_is_not_about_what_is_there(full: SqliteRepository) -> None:
-    tables = {name for (name,) in full._db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+@pytest.mark.engines("sqlite")
+def test_every_table_is_exported_or_is_not_about_what_is_there(repository: JobRepository, place: Place) -> None:
+    del repository
+    with closing(place.outside()) as outside:
+        tables = {name for (name,) in outside.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     kept = {"jobs", "history", "settings", "paused", "actions"}
     made_anew = {"tags", "counts", "dead_by_signature", "sqlite_sequence"}
     of_this_machine = {"workers", "leftovers", "pruned"}
     assert tables == kept | made_anew | of_this_machine
 
 
-def test_running_jobs_are_held_by_a_worker_whom_anybody_takes_for_dead(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository]
-) -> None:
-    new = make("new.db")
+def test_running_jobs_are_held_by_a_worker_whom_anybody_takes_for_dead(full: JobRepository, make: Stores) -> None:
+    new = make("new")
     imported(new, exported(full), now=NOW)
     (absent,) = new.workers()
     assert set(absent.jobs) == {"running", "unwanted"}
@@ -181,17 +215,17 @@ def test_running_jobs_are_held_by_a_worker_whom_anybody_takes_for_dead(
     assert [one.id for one in new.workers()] == [worker]
 
 
-def test_without_running_jobs_no_worker_is_made_up(make: Callable[[str], SqliteRepository]) -> None:
-    old, new = make("old.db"), make("new.db")
+def test_without_running_jobs_no_worker_is_made_up(make: Stores) -> None:
+    old, new = make("old"), make("new")
     old.enqueue([JobSpec("true", id="a")], now=NOW)
     assert imported(new, exported(old), now=NOW) == (1, 0, 0)
     assert new.workers() == []
 
 
 def test_a_dead_job_that_does_not_say_what_it_died_of_goes_to_the_others_with_its_error(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository]
+    full: JobRepository, make: Stores
 ) -> None:
-    new = make("new.db")
+    new = make("new")
     imported(new, _changed(exported(full), "dead", signature=None), now=NOW)
     job = new.get("dead")
     assert job.error
@@ -199,29 +233,28 @@ def test_a_dead_job_that_does_not_say_what_it_died_of_goes_to_the_others_with_it
     assert [group.signature for group in new.dead_groups(Filter()).groups] == [job.error]
 
 
-def test_two_actions_alike_stay_two_and_do_not_become_four(make: Callable[[str], SqliteRepository]) -> None:
-    old, new = make("old.db"), make("new.db")
-    with old._writing() as db:
-        for _ in range(2):
-            db.execute("INSERT INTO actions (at, by, verb, what, jobs) VALUES (3, 'me@here', 'pause', 'mail', 0)")
+def test_two_actions_alike_stay_two_and_do_not_become_four(make: Stores) -> None:
+    old, new = make("old"), make("new")
+    for _ in range(2):
+        make.change("old", "INSERT INTO actions (at, by, verb, what, jobs) VALUES (3, 'me@here', 'pause', 'mail', 0)")
     for _ in range(2):
         imported(new, exported(old), now=NOW)
     assert exported(new) == exported(old)
 
 
-def test_an_empty_store_comes_back_too(make: Callable[[str], SqliteRepository]) -> None:
-    lines = exported(make("old.db"))
+def test_an_empty_store_comes_back_too(make: Stores) -> None:
+    lines = exported(make("old"))
     assert [json.loads(line) for line in lines] == [
         {"queuectl": {"format": 1, "schema": 2}}, {"settings": {}}, {"end": {"jobs": 0}},
     ]  # fmt: skip
-    assert imported(make("new.db"), lines, now=NOW) == (0, 0, 0)
+    assert imported(make("new"), lines, now=NOW) == (0, 0, 0)
 
 
-def test_an_export_shows_one_moment(full: SqliteRepository, make: Callable[[str], SqliteRepository]) -> None:
+def test_an_export_shows_one_moment(full: JobRepository, make: Stores) -> None:
     before = exported(full)
     entries = full.export()
     lines = [next(entries)]
-    make("full.db").enqueue([JobSpec("true", id="later")], now=NOW)
+    make("full").enqueue([JobSpec("true", id="later")], now=NOW)
     lines += entries
     assert [json.dumps(line).encode() + b"\n" for line in lines] == before
 
@@ -229,29 +262,26 @@ def test_an_export_shows_one_moment(full: SqliteRepository, make: Callable[[str]
 # -- what is there already --------------------------------------------------------------------
 
 
-def _nothing_changed(store: SqliteRepository, path: Path, act: Callable[[], object], error: type[BaseException]) -> str:
+def _nothing_changed(make: Stores, store: JobRepository, act: Callable[[], object], error: type[BaseException]) -> str:
     before = exported(store)
     with pytest.raises(error) as caught:
         act()
     assert exported(store) == before
-    assert store._db.execute("SELECT count(*) FROM sqlite_temp_schema").fetchone() == (0,)
-    assert_sound(path)
+    if isinstance(store, SqliteRepository):
+        assert store._db.execute("SELECT count(*) FROM sqlite_temp_schema").fetchone() == (0,)
+    make.are_sound()
     return str(caught.value)
 
 
-def test_an_id_that_exists_is_a_conflict_and_nothing_is_stored(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository], tmp_path: Path
-) -> None:
-    new = make("new.db")
+def test_an_id_that_exists_is_a_conflict_and_nothing_is_stored(full: JobRepository, make: Stores) -> None:
+    new = make("new")
     new.enqueue([JobSpec("true", id="dead")], now=NOW)
-    said = _nothing_changed(new, tmp_path / "new.db", lambda: imported(new, exported(full), now=NOW), errors.JobExists)
+    said = _nothing_changed(make, new, lambda: imported(new, exported(full), now=NOW), errors.JobExists)
     assert said == "line 9: job 'dead' exists already (pending)"
 
 
-def test_skip_leaves_what_is_there_and_takes_in_the_rest(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository], tmp_path: Path
-) -> None:
-    new = make("new.db")
+def test_skip_leaves_what_is_there_and_takes_in_the_rest(full: JobRepository, make: Stores) -> None:
+    new = make("new")
     new.enqueue([JobSpec("mine", id="dead"), JobSpec("mine", id="other", unique_key="k")], now=NOW)
     new.set_setting("max-retries", "9")
     assert imported(new, exported(full), now=NOW, skip=True) == (6, 2, 2)
@@ -259,41 +289,35 @@ def test_skip_leaves_what_is_there_and_takes_in_the_rest(
     assert (jobs["dead"].command, jobs["other"].command) == ("mine", "mine")
     assert "retrying" not in jobs
     assert new.settings()["max-retries"] == "9"
-    assert_sound(tmp_path / "new.db")
+    make.are_sound()
 
 
-def test_to_import_again_with_skip_changes_nothing(full: SqliteRepository, tmp_path: Path) -> None:
+def test_to_import_again_with_skip_changes_nothing(full: JobRepository, make: Stores) -> None:
     before = exported(full)
     assert imported(full, before, now=NOW, skip=True) == (0, 8, 0)
     assert exported(full) == before
-    assert_sound(tmp_path / "full.db")
+    make.are_sound()
 
 
-def test_a_unique_key_that_is_taken_is_a_conflict(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository], tmp_path: Path
-) -> None:
-    new = make("new.db")
+def test_a_unique_key_that_is_taken_is_a_conflict(full: JobRepository, make: Stores) -> None:
+    new = make("new")
     new.enqueue([JobSpec("true", id="a", unique_key="r")], now=NOW)
-    said = _nothing_changed(
-        new, tmp_path / "new.db", lambda: imported(new, exported(full), now=NOW), errors.UniqueKeyTaken
-    )
+    said = _nothing_changed(make, new, lambda: imported(new, exported(full), now=NOW), errors.UniqueKeyTaken)
     assert said == "line 10: job 'a' has the unique key 'r'"
 
 
-def test_the_unique_key_of_a_job_that_has_ended_is_free(make: Callable[[str], SqliteRepository]) -> None:
-    old, new = make("old.db"), make("new.db")
+def test_the_unique_key_of_a_job_that_has_ended_is_free(make: Stores) -> None:
+    old, new = make("old"), make("new")
     old.enqueue([JobSpec("true", id="a", unique_key="k")], now=NOW)
     old.cancel(Filter(ids=("a",)), now=NOW, grace=1.0)
     old.enqueue([JobSpec("true", id="b", unique_key="k")], now=NOW)
     assert imported(new, exported(old), now=NOW).jobs == 2
 
 
-def test_a_setting_with_another_value_is_a_conflict(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository], tmp_path: Path
-) -> None:
-    new = make("new.db")
+def test_a_setting_with_another_value_is_a_conflict(full: JobRepository, make: Stores) -> None:
+    new = make("new")
     new.set_setting("max-retries", "9")
-    said = _nothing_changed(new, tmp_path / "new.db", lambda: imported(new, exported(full), now=NOW), errors.Conflict)
+    said = _nothing_changed(make, new, lambda: imported(new, exported(full), now=NOW), errors.Conflict)
     assert said == "line 2: setting 'max-retries' is 5 there and 9 here"
 
 
@@ -319,13 +343,13 @@ _BAD: dict[str, tuple[Callable[[list[bytes]], list[bytes]], str]] = {
 
 @pytest.mark.parametrize("name", _BAD)
 def test_a_file_that_is_not_right_is_refused_by_its_line_and_nothing_is_stored(
-    name: str, full: SqliteRepository, make: Callable[[str], SqliteRepository], tmp_path: Path
+    name: str, full: JobRepository, make: Stores
 ) -> None:
     damage, message = _BAD[name]
-    new = make("new.db")
+    new = make("new")
     new.enqueue([JobSpec("true", id="here")], now=NOW)
     lines = damage(exported(full))
-    said = _nothing_changed(new, tmp_path / "new.db", lambda: imported(new, lines, now=NOW), errors.InvalidInput)
+    said = _nothing_changed(make, new, lambda: imported(new, lines, now=NOW), errors.InvalidInput)
     assert said.startswith(f"test: {message}")
 
 
@@ -364,7 +388,7 @@ def test_a_file_that_is_not_right_is_refused_by_its_line_and_nothing_is_stored(
     ],
 )
 def test_a_job_that_cannot_be_is_refused_with_its_name(
-    job_id: str, fields: dict[str, Any], message: str, full: SqliteRepository
+    job_id: str, fields: dict[str, Any], message: str, full: JobRepository
 ) -> None:
     with pytest.raises(errors.InvalidInput) as caught:
         list(read(_changed(exported(full), job_id, **fields), source="test"))
@@ -375,19 +399,17 @@ def test_a_job_that_cannot_be_is_refused_with_its_name(
 
 
 @pytest.mark.parametrize("field", ["backoff_base", "duration_seconds", "timeout"])
-def test_a_number_beyond_all_others_is_refused(field: str, full: SqliteRepository) -> None:
+def test_a_number_beyond_all_others_is_refused(field: str, full: JobRepository) -> None:
     lines = _changed(exported(full), "dead", **{field: 12345.5})
     with pytest.raises(errors.InvalidInput, match=f"{field}: inf is not a number of 0 or more"):
         list(read([line.replace(b"12345.5", b"1e999") for line in lines], source="test"))
 
 
-def test_what_stands_twice_in_an_export_is_refused_with_its_line(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository], tmp_path: Path
-) -> None:
-    new, lines = make("new.db"), exported(full)
+def test_what_stands_twice_in_an_export_is_refused_with_its_line(full: JobRepository, make: Stores) -> None:
+    new, lines = make("new"), exported(full)
 
     def refused(changed: list[bytes], error: type[Exception]) -> str:
-        return _nothing_changed(new, tmp_path / "new.db", lambda: imported(new, changed, now=NOW), error)
+        return _nothing_changed(make, new, lambda: imported(new, changed, now=NOW), error)
 
     assert refused(_changed(lines, "ready", id="dead"), errors.JobExists) == (
         "line 11: id 'dead' stands twice in the export"
@@ -400,28 +422,24 @@ def test_what_stands_twice_in_an_export_is_refused_with_its_line(
     assert refused(twice, errors.InvalidInput) == "line 10: job 'running': history: an id stands twice"
 
 
-def test_values_of_the_environment_stand_in_no_message(full: SqliteRepository) -> None:
+def test_values_of_the_environment_stand_in_no_message(full: JobRepository) -> None:
     lines = _changed(exported(full), "retrying", env={"A": "secret", "B=": "secret"})
     with pytest.raises(errors.InvalidInput) as caught:
         list(read(lines, source="test"))
     assert "secret" not in f"{caught.value.message} {caught.value.hint}"
 
 
-def test_blank_lines_and_windows_ends_are_no_damage(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository]
-) -> None:
+def test_blank_lines_and_windows_ends_are_no_damage(full: JobRepository, make: Stores) -> None:
     lines = exported(full)
-    assert (
-        imported(make("new.db"), [line[:-1] + b"\r\n\n" for line in lines][:1] + lines[1:] + [b"\n"], now=NOW).jobs == 8
-    )
+    assert imported(make("new"), [line[:-1] + b"\r\n\n" for line in lines][:1] + lines[1:] + [b"\n"], now=NOW).jobs == 8
 
 
 # -- many -------------------------------------------------------------------------------------
 
 
-def test_memory_does_not_grow_with_the_number_of_jobs(make: Callable[[str], SqliteRepository]) -> None:
+def test_memory_does_not_grow_with_the_number_of_jobs(make: Stores) -> None:
     def peak(number: int) -> int:
-        old, new = make(f"old-{number}.db"), make(f"new-{number}.db")
+        old, new = make(f"old-{number}"), make(f"new-{number}")
         old.enqueue((JobSpec("x" * 500, id=f"j{one}", tags=("t",)) for one in range(number)), now=NOW)
         worker = old.join(WORKER, now=NOW, ticks=1.0)
         old.turn([], worker=worker, slots=50, now=NOW, lease_seconds=60)
@@ -436,10 +454,8 @@ def test_memory_does_not_grow_with_the_number_of_jobs(make: Callable[[str], Sqli
     assert peak(3000) < peak(300) + 100_000
 
 
-def test_whoever_writes_slowly_keeps_nobody_from_the_store(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository]
-) -> None:
-    new, neighbour = make("new.db"), make("new.db")
+def test_whoever_writes_slowly_keeps_nobody_from_the_store(full: JobRepository, make: Stores) -> None:
+    new, neighbour = make("new"), make("new")
     neighbour.patience = 0.0
 
     def slowly() -> Iterator[Entry]:
@@ -451,37 +467,37 @@ def test_whoever_writes_slowly_keeps_nobody_from_the_store(
     assert new.get("beside-0").seq < new.get("completed").seq
 
 
-def test_an_import_that_is_interrupted_stores_nothing(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository], tmp_path: Path
-) -> None:
-    new = make("new.db")
+def test_an_import_that_is_interrupted_stores_nothing(full: JobRepository, make: Stores) -> None:
+    new = make("new")
 
     def interrupted() -> Iterator[Entry]:
         yield from list(read(exported(full), source="test"))[:5]
         raise KeyboardInterrupt
 
-    _nothing_changed(new, tmp_path / "new.db", lambda: new.import_(interrupted(), now=NOW), KeyboardInterrupt)
+    _nothing_changed(make, new, lambda: new.import_(interrupted(), now=NOW), KeyboardInterrupt)
     assert imported(new, exported(full), now=NOW).jobs == 8
 
 
 # -- backup -----------------------------------------------------------------------------------
 
 
-def test_a_backup_is_a_store_with_everything_in_it(full: SqliteRepository, tmp_path: Path) -> None:
+@pytest.mark.engines("sqlite")
+def test_a_backup_is_a_store_with_everything_in_it(full: JobRepository, tmp_path: Path) -> None:
     (tmp_path / "copy.db").touch()
     full.backup(str(tmp_path / "copy.db"))
-    assert_sound(tmp_path / "copy.db")
+    assert_sound(SqliteOutside(tmp_path / "copy.db"))
     with closing(SqliteRepository(tmp_path / "copy.db", create=False)) as copy:
         assert exported(copy) == exported(full)
         assert copy.workers() == full.workers()
 
 
+@pytest.mark.engines("sqlite")
 def test_a_backup_shows_one_moment_and_writers_go_on(
-    full: SqliteRepository, make: Callable[[str], SqliteRepository], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    full: JobRepository, make: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from queuectl.repository.sqlite import backup
 
-    neighbour = make("full.db")
+    neighbour = make("full")
     written: list[object] = []
 
     told: list[tuple[int, int]] = []

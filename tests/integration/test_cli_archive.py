@@ -17,6 +17,7 @@ import pytest
 from queuectl.cli import backup
 from queuectl.repository import open_repository
 from tests.archives import assert_sound
+from tests.engines import SqliteOutside
 from tests.integration.test_sqlite_store import _somebody_without_rights
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ class TestImport:
         assert filled("--db", "new.db", "import", "jobs.jsonl") == "imported\t3\nskipped\t0\nrunning\t0\n"
         assert filled.said.splitlines()[0] == "Created new.db"
         assert filled("--db", "new.db", "export", "-") == (filled.home / "jobs.jsonl").read_text(encoding="ascii")
-        assert_sound(filled.home / "new.db")
+        assert_sound(SqliteOutside(filled.home / "new.db"))
 
     def test_it_reads_stdin(self, filled: CommandLine) -> None:
         text = filled("export", "-")
@@ -318,7 +319,7 @@ class TestImport:
         store = str(disk / "new.db")
         filled.error("--db", store, "import", "jobs.jsonl", code=6)
         assert filled("--db", store, "list") == ""
-        assert_sound(disk / "new.db")
+        assert_sound(SqliteOutside(disk / "new.db"))
 
     @pytest.mark.parametrize("name", ["nowhere", "."])
     def test_a_file_that_cannot_be_read_is_named(self, run: CommandLine, name: str) -> None:
@@ -331,7 +332,7 @@ class TestBackup:
         assert filled("backup", "copy.db") == f"{path}\t{path.stat().st_size}\n"
         assert path.stat().st_mode & 0o7777 == 0o600
         assert _left_over(filled.home) == ["copy.db"]
-        assert_sound(path)
+        assert_sound(SqliteOutside(path))
         assert filled("--db", "copy.db", "export", "-") == filled("export", "-")
 
     def test_json_and_a_terminal_get_path_and_size(self, filled: CommandLine) -> None:
@@ -352,7 +353,7 @@ class TestBackup:
         filled("rm", "a")
         filled("--db", "copy.db", "backup", "--force", "queue.db")
         assert filled("export", "-") == before
-        assert_sound(filled.database)
+        assert_sound(SqliteOutside(filled.database))
 
     def test_a_damaged_store_is_not_copied_over_a_good_copy(self, filled: CommandLine) -> None:
         filled("backup", "copy.db")

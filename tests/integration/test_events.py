@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,17 +11,18 @@ from hypothesis import strategies as st
 
 from queuectl import errors
 from queuectl.model import Bury, Complete, Execution, JobSpec, Outcome, Retry
-from queuectl.repository import open_repository
 from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
 from queuectl.repository.telling import START, Deed, Step
+from tests.engines import few, new_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from queuectl.model import Verdict
     from queuectl.repository.protocol import JobRepository
     from queuectl.repository.telling import Event
+    from tests.engines import Engine
     from tests.integration.conftest import CommandLine
 
 NOW = 1_800_000_000_000
@@ -31,10 +31,9 @@ FIELDS = ["cursor", "at", "kind", "job", "from", "to", "attempt", "run", "worker
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobRepository]:
-    with closing(open_repository(str(tmp_path / "queue.db"))) as opened:
-        opened.join(WORKER, now=NOW, ticks=1.0)
-        yield opened
+def store(repository: JobRepository) -> JobRepository:
+    repository.join(WORKER, now=NOW, ticks=1.0)
+    return repository
 
 
 def _enqueue(store: JobRepository, *ids: str, now: int = NOW) -> None:
@@ -92,12 +91,28 @@ _ACTS = st.lists(
 )
 
 
+@pytest.mark.engines("sqlite")
 @given(acts=_ACTS, size=st.integers(1, 6))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_whoever_reads_on_from_cursor_to_cursor_sees_every_step_once_and_in_its_order(
-    tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, int, int]], size: int
+    engine: Engine, tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, int, int]], size: int
 ) -> None:
-    with closing(open_repository(str(tmp_path_factory.mktemp("store") / "queue.db"))) as store:
+    _read_on_from_cursor_to_cursor(engine, tmp_path_factory.mktemp("store"), acts, size)
+
+
+@pytest.mark.engines("postgres")
+@given(acts=_ACTS, size=st.integers(1, 6))
+@settings(max_examples=few(), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_whoever_reads_on_at_a_server_sees_every_step_once_and_in_its_order(
+    engine: Engine, tmp_path: Path, acts: list[tuple[str, int, int]], size: int
+) -> None:
+    _read_on_from_cursor_to_cursor(engine, tmp_path, acts, size)
+
+
+def _read_on_from_cursor_to_cursor(
+    engine: Engine, directory: Path, acts: list[tuple[str, int, int]], size: int
+) -> None:
+    with new_store(engine, directory) as store:
         store.join(WORKER, now=NOW, ticks=1.0)
         seen: list[Event] = []
         for number, (act, moved, some) in enumerate(acts):
@@ -199,15 +214,15 @@ def test_what_is_no_cursor_of_this_store_is_refused(store: JobRepository, cursor
 
 
 def test_the_version_changes_with_what_others_commit_and_with_nothing_else(
-    store: JobRepository, tmp_path: Path
+    store: JobRepository, connect: Callable[[], JobRepository]
 ) -> None:
     before = store.version()
     store.counts(now=NOW)
     assert store.version() == before
-    with closing(open_repository(str(tmp_path / "queue.db"))) as other:
-        other.list()
-        assert store.version() == before
-        _enqueue(other, "a")
+    other = connect()
+    other.list()
+    assert store.version() == before
+    _enqueue(other, "a")
     assert store.version() != before
 
 

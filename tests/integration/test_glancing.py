@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queuectl.model import Bury, Cancel, Complete, Execution, JobSpec, JobState, Outcome, Retry, Verdict
-from queuectl.repository import open_repository
 from queuectl.repository.base import Filter, Settlement, WorkerIdentity
 from queuectl.repository.glancing import Beat, QueueCounts
 from queuectl.repository.sql import glancing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from queuectl.repository.protocol import JobRepository
 
@@ -23,11 +21,9 @@ _IDENTITY = WorkerIdentity("w", "host", "boot", "ns", 1, 1, 9, (), "p")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobRepository]:
-    opened = open_repository(str(tmp_path / "queue.db"))
-    opened.join(_IDENTITY, now=NOW, ticks=1.0)
-    yield opened
-    opened.close()
+def store(repository: JobRepository) -> JobRepository:
+    repository.join(_IDENTITY, now=NOW, ticks=1.0)
+    return repository
 
 
 def run(store: JobRepository, verdict: Verdict, *, at: int = NOW, seconds: float = 0.5, slots: int = 1) -> None:
@@ -126,13 +122,13 @@ def test_the_pulse_of_a_long_past_is_that_of_its_last_part(
     assert len(store.recent_ends(limit=9)) == 3
 
 
-def test_the_version_changes_with_the_commits_of_others_only(store: JobRepository, tmp_path: Path) -> None:
+def test_the_version_changes_with_the_commits_of_others_only(
+    store: JobRepository, connect: Callable[[], JobRepository]
+) -> None:
     before = store.version()
     store.enqueue([JobSpec("true")], now=NOW)
     assert store.version() == before
-    other = open_repository(str(tmp_path / "queue.db"))
-    other.enqueue([JobSpec("true")], now=NOW)
-    other.close()
+    connect().enqueue([JobSpec("true")], now=NOW)
     assert store.version() != before
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from queuectl.model import JobSpec, Outcome
-from queuectl.repository import open_repository
 from queuectl.repository.base import WorkerIdentity
 from queuectl.worker import process
 from queuectl.worker.presence import start_ticks
@@ -53,14 +51,13 @@ def test_a_process_is_known_by_its_time_of_birth_not_by_its_pid_alone() -> None:
     assert start_ticks(child.pid) is None
 
 
-def test_a_stranger_who_has_the_pid_of_a_command_is_not_signalled(tmp_path: Path) -> None:
+def test_a_stranger_who_has_the_pid_of_a_command_is_not_signalled(repository: JobRepository, tmp_path: Path) -> None:
     stranger = subprocess.Popen(["sleep", "1000"], start_new_session=True)
-    with closing(open_repository(str(tmp_path / "queue.db"))) as repository:
-        _, lease = claimed(repository, identity("gone"))
+    _, lease = claimed(repository, identity("gone"))
     record = Record(tmp_path / "record")
     entry = line(f"{lease.job.seq}-{lease.run}", 1, stranger.pid, "1.000 1.010", NOW, "1.0000")
     record.path.write_bytes(line("runs", 1, 1, "attached").ljust(LINE) + entry)
-    task = Adopted(lease, record, str(tmp_path / "queue.db"))
+    task = Adopted(lease, record, repository.location)
     execution = task.look()
     assert execution is not None
     assert execution.outcome is Outcome.LOST
@@ -70,23 +67,21 @@ def test_a_stranger_who_has_the_pid_of_a_command_is_not_signalled(tmp_path: Path
     stranger.wait()
 
 
-def test_a_worker_of_another_boot_of_this_machine_is_gone(tmp_path: Path) -> None:
-    with closing(open_repository(str(tmp_path / "queue.db"))) as repository:
-        _, lease = claimed(repository, identity("before the reboot", boot="another boot"))
-        me = identity("me")
-        rescue = Rescue(repository, repository.join(me, now=NOW, ticks=0.0), me)
-        found = list(rescue.find(everyone=True, only_ended=False, lease_seconds=60))
-        assert [taken.job.id for taken, _ in found] == [lease.job.id]
-        assert [worker.identity.name for worker in repository.workers()] == ["me"]
+def test_a_worker_of_another_boot_of_this_machine_is_gone(repository: JobRepository) -> None:
+    _, lease = claimed(repository, identity("before the reboot", boot="another boot"))
+    me = identity("me")
+    rescue = Rescue(repository, repository.join(me, now=NOW, ticks=0.0), me)
+    found = list(rescue.find(everyone=True, only_ended=False, lease_seconds=60))
+    assert [taken.job.id for taken, _ in found] == [lease.job.id]
+    assert [worker.identity.name for worker in repository.workers()] == ["me"]
 
 
-def test_a_worker_of_another_machine_is_left_alone_for_its_lease(tmp_path: Path) -> None:
-    with closing(open_repository(str(tmp_path / "queue.db"))) as repository:
-        wall = time.time_ns() // 1_000_000
-        number, lease = claimed(repository, identity("far", boot="its boot", host="there"), at=wall)
-        me = identity("me")
-        rescue = Rescue(repository, repository.join(me, now=wall, ticks=0.0), me)
-        assert not list(rescue.find(everyone=True, only_ended=False, lease_seconds=60))
-        repository.renew(number, now=wall - 61_000, ticks=0.0, lease_seconds=60)
-        found = list(rescue.find(everyone=True, only_ended=False, lease_seconds=60))
-        assert [taken.job.id for taken, _ in found] == [lease.job.id]
+def test_a_worker_of_another_machine_is_left_alone_for_its_lease(repository: JobRepository) -> None:
+    wall = time.time_ns() // 1_000_000
+    number, lease = claimed(repository, identity("far", boot="its boot", host="there"), at=wall)
+    me = identity("me")
+    rescue = Rescue(repository, repository.join(me, now=wall, ticks=0.0), me)
+    assert not list(rescue.find(everyone=True, only_ended=False, lease_seconds=60))
+    repository.renew(number, now=wall - 61_000, ticks=0.0, lease_seconds=60)
+    found = list(rescue.find(everyone=True, only_ended=False, lease_seconds=60))
+    assert [taken.job.id for taken, _ in found] == [lease.job.id]

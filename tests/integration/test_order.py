@@ -9,15 +9,15 @@ import pytest
 
 from queuectl.cli.list import SortKey
 from queuectl.model import Bury, Complete, Execution, Job, JobSpec, JobState, Outcome, Retry, Verdict
-from queuectl.repository import open_repository
 from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
 from queuectl.repository.ordering import KEYS, Order
+from tests.engines import new_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from queuectl.repository.protocol import JobRepository
+    from tests.engines import Engine
     from tests.integration.conftest import CommandLine
 
 NOW = 1_800_000_000_000
@@ -39,9 +39,14 @@ ORDERS = [Order(key, descending) for key in KEYS for descending in (False, True)
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobRepository]:
+def store(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobRepository]:
     """Twelve jobs in all places, with equal and unequal values of everything."""
-    opened = open_repository(str(tmp_path_factory.mktemp("store") / "queue.db"))
+    with new_store(engine, tmp_path_factory.mktemp("store")) as opened:
+        _fill(opened)
+        yield opened
+
+
+def _fill(opened: JobRepository) -> None:
     verdicts: tuple[Verdict, ...] = (Complete(), Bury("no"), Retry(NOW * 2, "no"), Complete())
     for number, verdict in enumerate(verdicts):
         specs = [
@@ -57,8 +62,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobReposito
         opened.turn(done, worker=worker, slots=0, now=at, lease_seconds=60)
     opened.enqueue([JobSpec("true", id=name, queue="c") for name in ("zz", "yy", "xx", "x\U0001f600")], now=NOW + 9)
     opened.turn([], worker=1, slots=1, now=NOW + 10, lease_seconds=60)
-    yield opened
-    opened.close()
 
 
 def _sorted(jobs: list[Job], order: Order) -> list[str]:
@@ -76,24 +79,24 @@ def _way(order: Order) -> str:
 @pytest.mark.parametrize(
     "which", [EVERY, Filter(states=(JobState.PENDING, JobState.DEAD)), Filter(queues=("a", "c"))], ids=range(3)
 )
-def test_jobs_stand_in_the_order_that_is_asked_for(repository: JobRepository, order: Order, which: Filter) -> None:
-    jobs = list(repository.list(which).jobs)
+def test_jobs_stand_in_the_order_that_is_asked_for(store: JobRepository, order: Order, which: Filter) -> None:
+    jobs = list(store.list(which).jobs)
     expected = _sorted(jobs, order)
     assert len(expected) >= 5
-    found, others = repository.list(which, order=order)
+    found, others = store.list(which, order=order)
     assert ([job.id for job in found], others) == (expected, 0)
-    found, others = repository.list(which, order=order, limit=3)
+    found, others = store.list(which, order=order, limit=3)
     assert others == len(expected) - 3
     if order == Order():
         assert [job.id for job in found] == expected[-3:]
     else:
         assert [job.id for job in found] == expected[:3]
-    assert repository.list(which, order=order, limit=len(expected)).older == 0
-    assert repository.list(which, order=order, limit=100).older == 0
+    assert store.list(which, order=order, limit=len(expected)).older == 0
+    assert store.list(which, order=order, limit=100).older == 0
 
 
-def test_of_nothing_there_is_nothing_to_sort(repository: JobRepository) -> None:
-    found, others = repository.list(Filter(tags=("nowhere",)), order=Order("id"), limit=5)
+def test_of_nothing_there_is_nothing_to_sort(store: JobRepository) -> None:
+    found, others = store.list(Filter(tags=("nowhere",)), order=Order("id"), limit=5)
     assert (list(found), others) == ([], 0)
 
 
@@ -184,13 +187,9 @@ def test_watching_takes_a_time_that_makes_sense(run: CommandLine, seconds: str) 
     run.error("list", f"--watch={seconds}", code=2)
 
 
-def test_a_version_is_another_one_after_a_commit_of_others(tmp_path: Path) -> None:
-    one, other = open_repository(str(tmp_path / "queue.db")), open_repository(str(tmp_path / "queue.db"))
-    try:
-        before = one.version()
-        assert one.version() == before
-        other.enqueue([JobSpec("true")], now=NOW)
-        assert one.version() != before
-    finally:
-        one.close()
-        other.close()
+def test_a_version_is_another_one_after_a_commit_of_others(connect: Callable[[], JobRepository]) -> None:
+    one, other = connect(), connect()
+    before = one.version()
+    assert one.version() == before
+    other.enqueue([JobSpec("true")], now=NOW)
+    assert one.version() != before

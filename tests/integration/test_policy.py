@@ -21,14 +21,10 @@ from queuectl.model import (
     Return,
     Verdict,
 )
-from queuectl.repository import open_repository
 from queuectl.repository.base import Filter, IfExists, Lease, Settlement, WorkerIdentity
 from tests.strategies import policies_of_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from queuectl.repository.protocol import JobRepository
     from tests.integration.conftest import CommandLine
 
@@ -38,13 +34,6 @@ ALL = Policy((0, 3), ("75", "SIGKILL"), ("lost", "64"), 600.0, 0.5, 7200.0)
 
 
 # -- stored ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[JobRepository]:
-    opened = open_repository(str(tmp_path / "queue.db"))
-    yield opened
-    opened.close()
 
 
 class Hands:

@@ -1,4 +1,4 @@
-"""Real processes on one file: what the write lock and the tokens are for.
+"""Real processes on one store: what the write lock and the tokens are for.
 
 Seen to fail against, by hand: BEGIN for BEGIN IMMEDIATE in `Connection._writing`; a claim that selects in one
 transaction and updates in the next; the token left out of `_HELD`, and out of `_RESCUE`; a patience of 0.
@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from queuectl.model import Bury, Execution, JobSpec, JobState, Outcome
-from queuectl.repository import open_repository
 from queuectl.repository.base import EVERY, Filter, IfExists, Settlement, WorkerIdentity
 from queuectl.repository.sqlite import SqliteRepository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
     from queuectl.repository.protocol import JobRepository
+    from tests.engines import Place
 
 NOW = 1_800_000_000_000
 LEASE = 60.0
@@ -209,22 +208,9 @@ class Race:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return str(tmp_path / "queue.db")
-
-
-@pytest.fixture
-def race(url: str) -> Iterator[Race]:
-    race = Race(url)
-    yield race
-    race.close()
-
-
-@pytest.fixture
-def repository(url: str) -> Iterator[JobRepository]:
-    repository = open_repository(url)
-    yield repository
-    repository.close()
+def race(place: Place) -> Iterator[Race]:
+    with closing(Race(place.url)) as race:
+        yield race
 
 
 def _all(reports: Sequence[dict[str, Any]], key: str) -> list[Any]:
@@ -245,7 +231,7 @@ def test_every_job_of_eight_producers_is_claimed_and_settled_exactly_once_by_six
     assert len(set(_all(reports, "tokens"))) == len(claimed)
     assert _all(reports, "refused") == []
     jobs = list(repository.list().jobs)
-    assert sorted(_all(reports, "settled")) == [job.seq for job in jobs]
+    assert sorted(_all(reports, "settled")) == sorted(job.seq for job in jobs)
     assert {(job.attempts, job.state) for job in jobs} == {(1, JobState.COMPLETED), (1, JobState.DEAD)}
     counts = repository.counts(now=NOW)
     assert counts.states[JobState.COMPLETED] + counts.states[JobState.DEAD] == len(stored)
@@ -270,10 +256,11 @@ def test_pruners_beside_producers_and_workers_take_only_what_has_ended_and_each_
     assert (sum(counts.states.values()), counts.pruned) == (0, len(stored))
 
 
+@pytest.mark.engines("sqlite")
 def test_a_job_that_is_retried_or_replaced_between_look_and_removal_stays(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with closing(SqliteRepository(url)) as pruner, closing(SqliteRepository(url)) as person:
+    with closing(SqliteRepository(place.url)) as pruner, closing(SqliteRepository(place.url)) as person:
         person.enqueue([JobSpec("true", id=name) for name in "abc"], now=NOW)
         worker = person.join(WorkerIdentity("w", "host", "boot", "ns", 1, 1, 4, (), "p"), now=NOW, ticks=1.0)
         leases = person.turn([], worker=worker, slots=3, now=NOW, lease_seconds=LEASE).leases
@@ -348,7 +335,7 @@ def test_once_pause_has_returned_nothing_is_claimed_from_its_queue(race: Race, r
     assert {job.state for job in repository.list().jobs} == {JobState.PENDING}
 
 
-def test_eight_first_commands_at_once_make_one_store(race: Race, url: str) -> None:
+def test_eight_first_commands_at_once_make_one_store(race: Race, connect: Callable[[], JobRepository]) -> None:
     opening = """
 ready()
 repository = open_repository(url)
@@ -360,7 +347,6 @@ print(json.dumps(report))
         race.enter(opening)
     reports = race.run()
     assert sum(_all(reports, "settled")) == 1
-    repository = open_repository(url)
+    repository = connect()
     assert sorted(_all(reports, "ids")) == sorted(job.id for job in repository.list().jobs)
     assert repository.counts(now=NOW).ready == 8
-    repository.close()

@@ -1,7 +1,4 @@
-"""What every storage engine keeps, said through the protocol alone: no SQL here.
-
-A second engine comes under this suite by one more entry in `ENGINES`.
-"""
+"""What every storage engine keeps, said through the protocol alone: no SQL here."""
 
 from __future__ import annotations
 
@@ -28,7 +25,6 @@ from queuectl.model import (
     Return,
     Verdict,
 )
-from queuectl.repository import open_repository
 from queuectl.repository.acting import ALL, Action, Paused
 from queuectl.repository.base import EVERY, Enqueued, Filter, IfExists, Lease, Outlook, Settlement, Turn, WorkerIdentity
 from queuectl.repository.dead import DeadGroups, digits_for
@@ -36,7 +32,6 @@ from tests import strategies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from queuectl.model import Job
     from queuectl.repository.protocol import JobRepository
@@ -49,34 +44,6 @@ LEASE = 60.0
 RESTS: list[Verdict] = [Complete(), Bury("no"), Cancel("no"), Retry(NOW + HOUR, "no")]
 WORKER = WorkerIdentity("w1", "host", "boot", "ns", 4711, 99, 2, (), "p1")
 OTHER = WORKER._replace(name="w2", pid=4712, presence="p2")
-
-
-def _sqlite(directory: Path) -> str:
-    return str(directory / "queue.db")
-
-
-#: For each engine, how to make an empty store and tell its URL.
-ENGINES: dict[str, Callable[[Path], str]] = {"sqlite": _sqlite}
-
-
-@pytest.fixture(params=ENGINES)
-def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], JobRepository]]:
-    """Open the same store once more with each call, as another process would."""
-    url = ENGINES[request.param](tmp_path)
-    opened: list[JobRepository] = []
-
-    def once_more() -> JobRepository:
-        opened.append(open_repository(url))
-        return opened[-1]
-
-    yield once_more
-    for repository in opened:
-        repository.close()
-
-
-@pytest.fixture
-def repository(connect: Callable[[], JobRepository]) -> JobRepository:
-    return connect()
 
 
 @pytest.fixture

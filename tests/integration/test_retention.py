@@ -14,15 +14,14 @@ from queuectl import errors
 from queuectl.config import Settings
 from queuectl.model import Bury, Cancel, Complete, Execution, JobSpec, Outcome, Verdict
 from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
-from queuectl.repository.sqlite import SqliteRepository
 from queuectl.worker import retention
 from queuectl.worker.logs import log_path
 from queuectl.worker.retention import Retention
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
+    from queuectl.repository.protocol import JobRepository
     from queuectl.repository.pruning import Pruned
 
 NOW = 1_800_000_000_000
@@ -32,12 +31,10 @@ WEEK = 7 * DAY
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[SqliteRepository]:
-    opened = SqliteRepository(tmp_path / "queue.db")
-    opened._db.execute("PRAGMA synchronous = OFF")
+def repository(connect: Callable[[], JobRepository]) -> JobRepository:
+    opened = connect()
     opened.join(WORKER, now=NOW, ticks=0.0)
-    yield opened
-    opened.close()
+    return opened
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +46,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return wall
 
 
-def _end(repository: SqliteRepository, verdict: Verdict, *ids: str, at: int = NOW) -> None:
+def _end(repository: JobRepository, verdict: Verdict, *ids: str, at: int = NOW) -> None:
     repository.enqueue([JobSpec("true", id=name, priority=9) for name in ids], now=at)
     leases = repository.turn([], worker=1, slots=len(ids), now=at, lease_seconds=60).leases
     ended = Execution(Outcome.EXITED, 0, None, at, at, 0.1)
@@ -57,11 +54,11 @@ def _end(repository: SqliteRepository, verdict: Verdict, *ids: str, at: int = NO
     repository.turn(done, worker=1, slots=0, now=at, lease_seconds=60)
 
 
-def _ids(repository: SqliteRepository) -> list[str]:
+def _ids(repository: JobRepository) -> list[str]:
     return [job.id for job in repository.list().jobs]
 
 
-def test_without_a_setting_everything_is_kept_for_ever(repository: SqliteRepository, clock: list[int]) -> None:
+def test_without_a_setting_everything_is_kept_for_ever(repository: JobRepository, clock: list[int]) -> None:
     _end(repository, Complete(), "a")
     _end(repository, Bury("no"), "b")
     clock[0] += 10_000 * DAY * 1000
@@ -78,7 +75,7 @@ def test_without_a_setting_everything_is_kept_for_ever(repository: SqliteReposit
     ],
 )
 def test_each_state_is_kept_for_its_time(
-    repository: SqliteRepository, clock: list[int], settings: Settings, gone: str
+    repository: JobRepository, clock: list[int], settings: Settings, gone: str
 ) -> None:
     _end(repository, Complete(), "completed")
     _end(repository, Cancel("no"), "cancelled")
@@ -94,7 +91,7 @@ def test_each_state_is_kept_for_its_time(
     assert _ids(repository) == kept
 
 
-def test_logs_go_with_the_next_call(repository: SqliteRepository, clock: list[int]) -> None:
+def test_logs_go_with_the_next_call(repository: JobRepository, clock: list[int]) -> None:
     _end(repository, Complete(), "a")
     log = log_path(repository.directory, 1, 1)
     log.parent.mkdir(parents=True)
@@ -107,7 +104,7 @@ def test_logs_go_with_the_next_call(repository: SqliteRepository, clock: list[in
     assert not log.exists()
 
 
-def test_logs_that_a_killed_prune_left_go_though_nothing_is_to_be_pruned(repository: SqliteRepository) -> None:
+def test_logs_that_a_killed_prune_left_go_though_nothing_is_to_be_pruned(repository: JobRepository) -> None:
     _end(repository, Complete(), "a")
     log = log_path(repository.directory, 1, 1)
     log.parent.mkdir(parents=True)
@@ -118,7 +115,7 @@ def test_logs_that_a_killed_prune_left_go_though_nothing_is_to_be_pruned(reposit
 
 
 def test_a_call_ends_when_its_time_is_up_and_the_next_goes_on(
-    repository: SqliteRepository, clock: list[int], monkeypatch: pytest.MonkeyPatch
+    repository: JobRepository, clock: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _end(repository, Complete(), *(f"j{number}" for number in range(25)))
     clock[0] += WEEK * 1000 + 1
@@ -138,7 +135,7 @@ def test_a_call_ends_when_its_time_is_up_and_the_next_goes_on(
 
 
 def test_late_enders_among_the_first_do_not_hide_the_others(
-    repository: SqliteRepository, clock: list[int], monkeypatch: pytest.MonkeyPatch
+    repository: JobRepository, clock: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those enqueued first ended last: the walk goes past them, over several calls, and begins again for them."""
     repository.enqueue([JobSpec("true", id=f"late{number}") for number in range(30)], now=NOW)
@@ -164,7 +161,7 @@ def test_late_enders_among_the_first_do_not_hide_the_others(
 
 
 def test_while_nothing_can_be_due_it_looks_at_little_and_seldom(
-    repository: SqliteRepository, monkeypatch: pytest.MonkeyPatch
+    repository: JobRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _end(repository, Complete(), *(f"j{number}" for number in range(40)))
     monkeypatch.setattr("queuectl.repository.sql.prune.LOOK", 5)
@@ -184,8 +181,9 @@ def test_while_nothing_can_be_due_it_looks_at_little_and_seldom(
     assert len(steps) == 2
 
 
+@pytest.mark.engines("sqlite")
 def test_a_busy_store_is_left_in_peace_and_the_patience_is_given_back(
-    repository: SqliteRepository, clock: list[int], monkeypatch: pytest.MonkeyPatch
+    repository: JobRepository, clock: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _end(repository, Complete(), "a")
     clock[0] += WEEK * 1000 + 1
@@ -200,7 +198,7 @@ def test_a_busy_store_is_left_in_peace_and_the_patience_is_given_back(
     monkeypatch.setattr(repository, "prune", noting)
     monkeypatch.setattr(retention, "PATIENCE", 0.0)
     repository.patience = 7.0
-    with closing(sqlite3.connect(repository.path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(repository.location, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         tended.tend(0.0, settings)  # raises nothing
         assert _ids(repository) == ["a"]
@@ -212,7 +210,7 @@ def test_a_busy_store_is_left_in_peace_and_the_patience_is_given_back(
 
 @pytest.mark.parametrize("error", [errors.StoreFull("full"), PermissionError(13, "denied")])
 def test_what_fails_is_tried_again_after_a_while_and_troubles_no_worker(
-    repository: SqliteRepository, clock: list[int], monkeypatch: pytest.MonkeyPatch, error: Exception
+    repository: JobRepository, clock: list[int], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     _end(repository, Complete(), "a")
     clock[0] += WEEK * 1000 + 1
@@ -233,7 +231,10 @@ def test_what_fails_is_tried_again_after_a_while_and_troubles_no_worker(
 
 
 def test_two_workers_prune_beside_each_other(
-    repository: SqliteRepository, clock: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: JobRepository,
+    connect: Callable[[], JobRepository],
+    clock: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _end(repository, Complete(), *(f"j{number}" for number in range(30)))
     clock[0] += WEEK * 1000 + 1
@@ -242,10 +243,10 @@ def test_two_workers_prune_beside_each_other(
     monkeypatch.setattr(retention, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
     settings = Settings(retention_completed=WEEK)
     monkeypatch.setattr(retention, "BUDGET", 1.5)
-    with closing(SqliteRepository(tmp_path / "queue.db")) as other:
-        both = Retention(repository), Retention(other)
-        for second in range(10):
-            for one in both:
-                one.tend(float(second), settings)
-        assert _ids(repository) == []
-        assert other.counts(now=NOW).pruned == 30
+    other = connect()
+    both = Retention(repository), Retention(other)
+    for second in range(10):
+        for one in both:
+            one.tend(float(second), settings)
+    assert _ids(repository) == []
+    assert other.counts(now=NOW).pruned == 30

@@ -10,14 +10,12 @@ import pytest
 
 from queuectl.model import Complete, Execution, JobSpec, Outcome, Return
 from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
-from queuectl.repository.sqlite import SqliteRepository
 from queuectl.worker.logs import SHELF, log_path
 from queuectl.worker.sweep import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from queuectl.repository.base import Lease
+    from queuectl.repository.protocol import JobRepository
 
 NOW = 1_800_000_000_000
 WORKER = WorkerIdentity("w", "h", "b", "n", 1, 1, 4, (), "p")
@@ -26,9 +24,8 @@ WORKER = WorkerIdentity("w", "h", "b", "n", 1, 1, 4, (), "p")
 class Store:
     """A store whose jobs have run, and their logs."""
 
-    def __init__(self, home: Path) -> None:
-        self.repository = SqliteRepository(home / "queue.db")
-        self.repository._db.execute("PRAGMA synchronous = OFF")
+    def __init__(self, repository: JobRepository) -> None:
+        self.repository = repository
         self.worker = self.repository.join(WORKER, now=NOW, ticks=0.0)
 
     def run(self, jobs: int = 1, *, runs: int = 1, logs: bool = True) -> list[int]:
@@ -58,10 +55,8 @@ class Store:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path)
-    yield store
-    store.repository.close()
+def store(repository: JobRepository) -> Store:
+    return Store(repository)
 
 
 def test_the_logs_of_all_runs_of_removed_jobs_go_and_no_others(store: Store) -> None:

@@ -9,35 +9,20 @@ import pytest
 from queuectl import errors
 from queuectl.cli.waiting import LEAST, MOST, ends, pause
 from queuectl.model import JobSpec
-from queuectl.repository import open_repository
 from queuectl.repository.base import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from queuectl.repository.protocol import JobRepository
+    from tests.engines import Place
 
 NOW = 1_800_000_000_000
 
 
 @pytest.fixture
-def connect(tmp_path: Path) -> Iterator[Callable[[], JobRepository]]:
-    opened: list[JobRepository] = []
-
-    def once_more() -> JobRepository:
-        opened.append(open_repository(str(tmp_path / "queue.db")))
-        return opened[-1]
-
-    yield once_more
-    for repository in opened:
-        repository.close()
-
-
-@pytest.fixture
-def store(connect: Callable[[], JobRepository]) -> JobRepository:
+def store(repository: JobRepository) -> JobRepository:
     """The one that waits."""
-    repository = connect()
     repository.enqueue([JobSpec("true", id=name) for name in "abc"], now=NOW)
     return repository
 
@@ -145,10 +130,10 @@ def test_a_job_that_is_removed_is_named_after_those_that_ended_with_it(
         next(looks)
 
 
-def test_a_store_that_is_deleted_ends_the_waiting(store: JobRepository, tmp_path: Path) -> None:
+def test_a_store_that_is_deleted_ends_the_waiting(store: JobRepository, place: Place) -> None:
     looks = ends(store, _waiting(store, "a"), seconds=None)
     next(looks)
-    (tmp_path / "queue.db").unlink()
+    place.remove()
     with pytest.raises(errors.StoreGone):
         next(looks)
 
