@@ -219,6 +219,11 @@ def redact_url(url: str) -> str:
     return re.sub(r"(?i)(password=)('[^']*'|[^&\s]*)", r"\1***", hidden)
 
 
+def is_server(url: str) -> bool:
+    """Tell whether a location leads to a server, not to a file."""
+    return "://" in url and parse_location(url).engine != "sqlite"
+
+
 def is_database_in_environment() -> bool:
     """Tell whether `QUEUECTL_DB` names a store."""
     return bool(os.environ.get("QUEUECTL_DB"))

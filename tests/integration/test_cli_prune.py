@@ -83,9 +83,9 @@ class TestPrune:
     ) -> None:
         ends = {job.id: job.finished_at or 0 for job in ended.jobs()}
         assert ends["a"] == ends["b"] < ends["c"]
-        monkeypatch.setattr("queuectl.cli.prune.now", lambda: ends["b"] + DAY)
+        monkeypatch.setattr("queuectl.clock.now", lambda: ends["b"] + DAY)
         assert ended("prune", "--older-than", "1d", "-y") == ""
-        monkeypatch.setattr("queuectl.cli.prune.now", lambda: ends["b"] + DAY + 1)
+        monkeypatch.setattr("queuectl.clock.now", lambda: ends["b"] + DAY + 1)
         assert ended("prune", "--older-than", "1d", "-y") == "a\nb\n"
 
     def test_json_tells_what_went(self, ended: CommandLine) -> None:
@@ -290,7 +290,7 @@ class TestPurge:
 
     def test_older_than_counts_from_their_death(self, ended: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
         died = ended.job("d").finished_at or 0
-        monkeypatch.setattr("queuectl.cli.dlq.purge.now", lambda: died + DAY)
+        monkeypatch.setattr("queuectl.clock.now", lambda: died + DAY)
         assert ended("dlq", "purge", "--all", "--older-than", "1d", "-y") == ""
         assert ended("dlq", "purge", "--all", "--older-than", "23h", "-y") == "d\n"
 

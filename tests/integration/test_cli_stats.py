@@ -42,7 +42,7 @@ def _drain(store: SqliteRepository, verdict: Verdict, *, at: int, seconds: float
 def filled(run: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """A store with four jobs: two completed and one dead in the last hour, one completed before."""
     now = 1_800_000_000_000
-    monkeypatch.setattr("queuectl.cli.stats.now", lambda: now)
+    monkeypatch.setattr("queuectl.clock.now", lambda: now)
     store = SqliteRepository(run.database)
     ago = now - 2 * 3_600_000
     store.enqueue([JobSpec("true", id="old")], now=ago)

@@ -35,7 +35,7 @@ def ended(shim: Shim, number: int) -> list[object]:
 
 @pytest.mark.parametrize("slot", [0, 1, 7])
 def test_a_run_is_found_in_any_slot_though_the_slots_before_were_never_used(tmp_path: Path, slot: int) -> None:
-    shim = Shim(tmp_path / "record")
+    shim = Shim(tmp_path / "record", "store")
     shim.send([MOST, start(tmp_path, slot, "exit 3").message()])
     ended(shim, 1)
     found = Record(tmp_path / "record").run(f"{slot + 1}-1")
@@ -49,7 +49,7 @@ def test_a_run_is_found_in_any_slot_though_the_slots_before_were_never_used(tmp_
 def test_the_record_tells_whether_its_shim_lives_and_may_start_more(tmp_path: Path) -> None:
     record = Record(tmp_path / "record")
     assert record.keeper() is None
-    shim = Shim(record.path)
+    shim = Shim(record.path, "store")
     fifo = tmp_path / "go"
     os.mkfifo(fifo)
     shim.send([MOST, start(tmp_path, 0, "read line < go").message()])
@@ -75,7 +75,7 @@ def test_a_run_that_is_not_there_is_not_found(tmp_path: Path) -> None:
 
 
 def test_output_beyond_the_cap_loses_its_middle_and_says_so(tmp_path: Path) -> None:
-    shim = Shim(tmp_path / "record")
+    shim = Shim(tmp_path / "record", "store")
     shim.send([MOST, start(tmp_path, 0, "head -c 1000 /dev/zero | tr '\\0' a; printf %s TAIL", cap=100).message()])
     ended(shim, 1)
     shim.close()

@@ -41,7 +41,7 @@ def repository(connect: Callable[[], JobRepository]) -> JobRepository:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The wall clock of the worker, in one item; its stopwatch stands still."""
     wall = [NOW]
-    monkeypatch.setattr(retention, "wall", lambda: wall[0])
+    monkeypatch.setattr("queuectl.worker.retention.clocks.now", lambda: wall[0])
     monkeypatch.setattr(retention, "time", SimpleNamespace(monotonic=lambda: 0.0))
     return wall
 

@@ -27,7 +27,7 @@ class Keeper:
         self.home = home
         self.record = Record(home / "record")
         self.record.create(LINES)
-        self.shim = process.Shim(self.record.path)
+        self.shim = process.Shim(self.record.path, "store")
         self.said: list[process.News] = []
         self._slots = iter(range(LINES))
 

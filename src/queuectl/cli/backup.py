@@ -45,7 +45,7 @@ def command(session: Session, path: str, *, force: bool) -> None:
     from queuectl.cli.wholefile import appearing
 
     repository = session.repository
-    with appearing(path, store=repository.directory_name.removesuffix(".d"), force=force) as made:
+    with appearing(path, store=repository.location, force=force) as made:
         with _meter(session) as tell:
             repository.backup(made, tell=tell)
         size = os.stat(made).st_size

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from queuectl.changes import Changes, names, parse_changes
-from queuectl.cli.session import now
 from queuectl.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -23,14 +22,14 @@ def field_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -
     return [CompletionItem(name) for name in offered if name.startswith(incomplete)]
 
 
-def changes_of(option: str, texts: Sequence[str]) -> Changes:
+def changes_of(option: str, texts: Sequence[str], now: int) -> Changes:
     """Return the changes that an option's values ask for; a directory counts from here, as it does for `enqueue`.
 
     Raises:
         InvalidInput: they make no sense; the message names the option.
     """
     try:
-        changes = parse_changes(texts, now=now())
+        changes = parse_changes(texts, now=now)
     except InvalidInput as error:
         raise InvalidInput(f"{option}: {error.message}", error.hint) from None
     return placed(changes)

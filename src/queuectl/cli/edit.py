@@ -12,7 +12,6 @@ from queuectl.cli.changing import changes_of, field_names, placed
 from queuectl.cli.enqueue import variable
 from queuectl.cli.options import Duration, OrNone, Time, dry_run_option, files, job_ids, queue_names, shared, tag_names
 from queuectl.cli.policy import policy_asked, policy_changes
-from queuectl.cli.session import Session, now
 from queuectl.cli.sources import doubt
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput, WrongState
@@ -21,6 +20,8 @@ from queuectl.spec import build_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from queuectl.cli.session import Session
 
 
 #: Fields with an option that takes `none`.
@@ -66,8 +67,8 @@ def command(
       queuectl edit a7 --set tags='["nightly"]' --set env=none
       queuectl edit a7 --retry-on 75,SIGKILL --backoff-max none --set env.DEBUG=1
     """
-    moment = now()
-    changes = _merged(_given(options, at, moment), changes_of("--set", pairs))
+    moment = session.now()
+    changes = _merged(_given(options, at, moment), changes_of("--set", pairs, moment))
     if changes == NO_CHANGES:
         raise InvalidInput("there is nothing to change", "say what, for example --priority 10")
     repository = session.repository

@@ -112,7 +112,7 @@ def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int
     if at is not None and options["delay"] is not None:
         raise InvalidInput("both --at and --delay are given", "keep one of them")
     wish = _wish(options)
-    moment = now()
+    moment = session.now()
     source = _source(options, words, moment)
     given = _given(options, at, moment)
     asked = _doubted(session, _jobs(words, source, given, moment), given)

@@ -82,8 +82,7 @@ def _write_file(session: Session, path: str, *, force: bool) -> _Counted:
     from queuectl.cli.wholefile import appearing
 
     repository = session.repository
-    store = repository.directory_name.removesuffix(".d")
-    with appearing(path, store=store, force=force) as made, _entries(session) as entries:
+    with appearing(path, store=repository.location, force=force) as made, _entries(session) as entries:
         counted = _Counted(entries)
         with open(made, "w", encoding="ascii") as file:
             counted.write(file.write)

@@ -11,6 +11,7 @@ import click
 from queuectl.cli import output
 from queuectl.cli.options import shared
 from queuectl.cli.words import Command
+from queuectl.config import is_server
 from queuectl.errors import OperationFailed, quoted
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ def command(session: Session, *, gitignore: bool) -> None:
     from queuectl.repository import open_repository
 
     url = session.url
-    tree = _work_tree(os.path.dirname(session.store))
+    tree = None if is_server(url) else _work_tree(os.path.dirname(session.store))
     if gitignore and tree is None:
         raise OperationFailed("the store lies in no git work tree", "leave --gitignore out, or run git init first")
     with closing(open_repository(url)) as repository:
-        created, path = repository.created, repository.directory_name.removesuffix(".d")
+        created, path = repository.created, repository.location
     ignored = _ignore(tree, path) if gitignore and tree is not None else None
     _report(session, path, created=created, ignored=ignored)
     if tree is not None and ignored is None and not _is_ignored(tree, path):

@@ -75,7 +75,12 @@ class Time(click.ParamType[int]):
         from queuectl.duration import parse_time
 
         with named(param):
-            return parse_time(value, now()) if isinstance(value, str) else value
+            return parse_time(value, _present(ctx)) if isinstance(value, str) else value
+
+
+def _present(ctx: click.Context | None) -> int:
+    """Return the present; while a line is being completed no server is asked for it."""
+    return now() if ctx is None or ctx.resilient_parsing else session_of(ctx).now()
 
 
 class OrNone(click.ParamType[object]):
@@ -257,6 +262,7 @@ _SHARED: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
         ("--db",),
         {
+            "is_eager": True,  # before a time is read that may count from the store's present
             "metavar": "PATH|URL",
             "shell_complete": files,
             "help": "The store: a file, or a URL like sqlite:///path.  [env QUEUECTL_DB; default queue.db]",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from queuectl.cli.options import Duration, States, dry_run_option, flat, queue_option, shared, tag_option, yes_option
 from queuectl.cli.removal import Verb, remove_all
-from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
 from queuectl.model import FINAL, JobState
 from queuectl.repository.base import Filter
+
+if TYPE_CHECKING:
+    from queuectl.cli.session import Session
 
 #: What goes if nothing else is said: for dead jobs a person has to decide.
 _DEFAULT = (JobState.COMPLETED, JobState.CANCELLED)
@@ -52,6 +56,6 @@ def command(
         states=flat(states) or _DEFAULT,
         queues=queues,
         tags=tags,
-        finished_before=None if older_than is None else now() - int(older_than * 1000),
+        finished_before=None if older_than is None else session.now() - int(older_than * 1000),
     )
     return remove_all(session, which, Verb("prune", "pruned", "prune"), dry_run=dry_run, yes=yes)

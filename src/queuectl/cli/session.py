@@ -6,11 +6,11 @@ Click runs a group's callback before it parses the subcommand; were the store op
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from queuectl import clock
 from queuectl.cli import output
-from queuectl.config import database_url, redact_url, user_file
+from queuectl.config import database_url, is_server, redact_url, user_file
 
 if TYPE_CHECKING:
     from queuectl.errors import InvalidInput
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def now() -> int:
-    """Return the present in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+    """Return the present in milliseconds since the epoch, by the store's clock once the store is open."""
+    return clock.now()
 
 
 class Session:
@@ -118,6 +118,15 @@ class Session:
             if self._repository.created:
                 self.say(f"Created {self._repository.url}")
         return self._repository
+
+    def now(self) -> int:
+        """Return the present by the store's clock, for those who have not opened the store yet.
+
+        A server has to be asked for it; a file need not be there, nor be made.
+        """
+        if is_server(self.url):
+            _ = self.repository
+        return now()
 
     @property
     def is_open(self) -> bool:

@@ -9,12 +9,12 @@ import click
 
 from queuectl.cli import output
 from queuectl.cli.options import Duration, shared, some_time
-from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from queuectl.cli.session import Session
     from queuectl.statistics import Figures, Report
 
 
@@ -42,7 +42,7 @@ def command(session: Session, since: float, by: str | None) -> None:
     """
     from queuectl.statistics import summarize
 
-    at = now()
+    at = session.now()
     begin = max(0, at - round(since * 1000))
     with closing(session.repository.steps(with_jobs=by is not None)) as steps:
         report = summarize(steps, since=begin, until=at, by=by or "")

@@ -28,7 +28,7 @@ def appearing(path: str, *, store: str, force: bool) -> Iterator[str]:
 
     Args:
         path: of the file that is to be.
-        store: path of the store, which it must not be.
+        store: location of the store, which it must not be.
         force: whether a file that is there is replaced.
 
     Raises:

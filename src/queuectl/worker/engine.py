@@ -13,6 +13,7 @@ import select
 import time
 from typing import TYPE_CHECKING
 
+from queuectl import clock as clocks
 from queuectl import errors
 from queuectl.model import Retry
 from queuectl.worker.ahead import Ahead, lines
@@ -26,7 +27,7 @@ from queuectl.worker.retention import Retention
 from queuectl.worker.runs import Over, Runs
 from queuectl.worker.signals import Signals
 from queuectl.worker.stopping import Stopping
-from queuectl.worker.teller import Teller, wall
+from queuectl.worker.teller import Teller
 from queuectl.worker.wakeup import wake
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Engine:
                 worker=self._id,
                 slots=wanted,
                 queues=self._options.queues,
-                now=wall(),
+                now=clocks.now(),
                 lease_seconds=self._judge.settings.lease,
             )
             self._trouble = ""
@@ -205,7 +206,7 @@ class Engine:
 
     def _is_drained(self) -> bool:
         try:
-            outlook = self._repository.outlook(self._options.queues, now=wall())
+            outlook = self._repository.outlook(self._options.queues, now=clocks.now())
         except PASSING as error:
             self._suffer(error)
             return False
@@ -233,7 +234,7 @@ class Engine:
         if (tick := self._tell.next_tick()) is not None:
             moments.append(tick)
         if self._next_due is not None:
-            moments.append(clock + (self._next_due - wall()) / 1000)
+            moments.append(clock + (self._next_due - clocks.now()) / 1000)
         if self._runs.surplus():
             moments.append(self._ahead.due)
         if self._results or self._wanted():
@@ -251,7 +252,7 @@ class Engine:
             for task in waiting:
                 task.drop()
             self._ahead.give_up(clock)
-        if self._next_due is not None and wall() >= self._next_due:
+        if self._next_due is not None and clocks.now() >= self._next_due:
             self._next_due = None
             self._hungry = True
         try:
@@ -311,7 +312,7 @@ class Engine:
             identity = identify(self._options, presence.name)
             record = Record(directory / "runs" / presence.name)
             record.create(lines(self._options.slots))
-            self._id = self._repository.join(identity, now=wall(), ticks=time.monotonic(), lease_seconds=lease)
+            self._id = self._repository.join(identity, now=clocks.now(), ticks=time.monotonic(), lease_seconds=lease)
         except BaseException:
             presence.close()
             raise
@@ -319,7 +320,7 @@ class Engine:
         self._presence, self._identity, self._record = presence, identity, record
         self._rescue = Rescue(self._repository, self._id, self._identity)
         self._runs = Runs(
-            store=str(directory).removesuffix(".d"),
+            store=self._repository.location,
             directory=directory,
             record=self._record,
             worker=self._identity.name,
@@ -366,7 +367,7 @@ class Engine:
     def _renew(self, clock: float) -> None:
         self._judge.read_settings()
         lease = self._judge.settings.lease
-        asked = self._repository.renew(self._id, now=wall(), ticks=time.monotonic(), lease_seconds=lease)
+        asked = self._repository.renew(self._id, now=clocks.now(), ticks=time.monotonic(), lease_seconds=lease)
         self._renew_at = clock + lease / 3
         self._called = True
         if asked is None:
@@ -389,6 +390,6 @@ class Engine:
 
     def _look_out(self) -> None:
         """See whether there is work, and when the next is due."""
-        outlook = self._repository.outlook(self._options.queues, now=wall())
+        outlook = self._repository.outlook(self._options.queues, now=clocks.now())
         self._hungry = outlook.ready
         self._next_due = outlook.next_due

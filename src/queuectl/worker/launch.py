@@ -17,7 +17,7 @@ class Launch:
     """How the commands of one worker are started.
 
     Args:
-        store: path of the store, as the commands get it.
+        store: location of the store, as the commands get it.
         directory: the store's data directory.
         worker: its name.
     """

@@ -11,11 +11,11 @@ import os
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from queuectl.config import environment
+from queuectl import clock
+from queuectl.config import environment, is_server
 from queuectl.model import Execution, Outcome, execution_of_wait_status
 from queuectl.worker import shim
 from queuectl.worker.presence import start_ticks
@@ -32,6 +32,10 @@ _LOADER = "import os, sys; exec(compile(os.fdopen(int(sys.argv.pop(1))).read(), 
 
 #: The machine is short of something; it is not the job's fault.
 _PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+
+
+#: Variables that may hold the password of a server; what commands need of them is put in for each.
+_KEYS = {"PGPASSWORD", "QUEUECTL_DB"}
 
 
 class Start(NamedTuple):
@@ -52,6 +56,12 @@ class Start(NamedTuple):
         return ("run", self.slot, self.run, *fields, self.cap)
 
 
+def _environment(store: str) -> dict[str, str]:
+    """Return what the shim and its commands get of our environment: not the key to a server that we have opened."""
+    hidden = _KEYS if is_server(store) else ()
+    return {name: value for name, value in environment().items() if name not in hidden}
+
+
 def _bytes(text: str) -> bytes:
     """Return text as commands get it: UTF-8, whatever the worker's locale is."""
     return text.encode("utf-8", "surrogateescape")
@@ -70,9 +80,10 @@ class Shim:
 
     Args:
         record: path of the run record.
+        store: location of the store.
     """
 
-    def __init__(self, record: Path) -> None:
+    def __init__(self, record: Path, store: str) -> None:
         here, there = socket.socketpair()
         with there, Path(shim.__file__).open("rb") as program, _locked(record) as kept:
             descriptors = [program.fileno(), there.fileno(), kept.fileno()]
@@ -86,7 +97,7 @@ class Shim:
                 self.pid = os.posix_spawn(
                     python,
                     [python, "-ISE", "-c", _LOADER, *map(str, descriptors), str(record)],
-                    environment(),
+                    _environment(store),
                     file_actions=[(os.POSIX_SPAWN_DUP2, nothing, number) for number in (0, 1, 2)],
                     setsid=True,
                 )
@@ -155,13 +166,16 @@ def _locked(record: Path) -> BinaryIO:
 
 
 def _news(event: tuple[object, ...]) -> News:
-    now = time.time_ns() // 1_000_000
+    now = clock.now()
     match event:
         case ("started", int(), str(run)):
             return News(run, None)
         case ("ended", int(), str(run), int(status), int(started_at), int(ended_at), float(seconds)):
             execution = execution_of_wait_status(
-                status, started_at=started_at, finished_at=ended_at, duration_seconds=seconds
+                status,
+                started_at=clock.shared(started_at),
+                finished_at=clock.shared(ended_at),
+                duration_seconds=seconds,
             )
             return News(run, execution)
         case ("failed", int(), str(run), str(what), int(number)):

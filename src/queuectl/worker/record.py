@@ -7,7 +7,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from queuectl import errors
+from queuectl import clock, errors
 from queuectl.model import Execution, execution_of_wait_status
 from queuectl.worker.shim import LINE
 
@@ -110,10 +110,11 @@ class Record:
 
 def _recorded(fields: list[str]) -> Recorded:
     keeper, pid, before, after, started_at, began = fields[:6]
+    since = clock.shared(int(started_at))  # the shim goes by the machine's own
     execution = None
     if fields[6:]:
         status, ended_at, seconds = fields[6:9]
         execution = execution_of_wait_status(
-            int(status), started_at=int(started_at), finished_at=int(ended_at), duration_seconds=float(seconds)
+            int(status), started_at=since, finished_at=clock.shared(int(ended_at)), duration_seconds=float(seconds)
         )
-    return Recorded(int(keeper), int(pid), (float(before), float(after)), int(started_at), float(began), execution)
+    return Recorded(int(keeper), int(pid), (float(before), float(after)), since, float(began), execution)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from queuectl import clock
 from queuectl.worker.record import Record
 from queuectl.worker.task import run_name
 from queuectl.worker.wakeup import is_present, present_names
@@ -86,7 +87,7 @@ class Rescue:
             return time.monotonic() - worker.heartbeat_ticks > worker.lease_seconds
         if same_boot or worker.identity.host == self._identity.host:
             return True
-        return time.time() - worker.heartbeat_at / 1000 > worker.lease_seconds
+        return clock.now() - worker.heartbeat_at > worker.lease_seconds * 1000
 
     def _take(self, worker: Worker, *, only_ended: bool, lease_seconds: float) -> list[tuple[Lease, Record]]:
         leases = list(self._repository.leases_of(worker.id))
@@ -94,7 +95,7 @@ class Rescue:
             leases = [lease for lease in leases if not self._may_run(lease)]
         if not leases:
             return []
-        now = time.time_ns() // 1_000_000
+        now = clock.now()
         taken = self._repository.rescue(leases, worker=self._worker, now=now, lease_seconds=lease_seconds)
         return [(lease, Record(self._runs / lease.record)) for lease in taken]
 

@@ -10,11 +10,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from queuectl import clock as clocks
 from queuectl import errors
 from queuectl.model import JobState
 from queuectl.repository.base import Filter
 from queuectl.worker.sweep import sweep
-from queuectl.worker.teller import wall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ class Retention:
     def _prune(self, state: JobState, seconds: float, clock: float, ends: float) -> None:
         """Go on with the walk through the jobs of a state, if it is time."""
         after, at = self._walks[state]
-        which = Filter(states=(state,), finished_before=wall() - int(seconds * 1000))
+        which = Filter(states=(state,), finished_before=clocks.now() - int(seconds * 1000))
         while clock >= at and time.monotonic() < ends:
             pruned = self._repository.prune(which, limit=BATCH, after=after)
             if pruned.ids:

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from queuectl import clock as clocks
 from queuectl.model import Execution, Outcome
 from queuectl.worker import process
 from queuectl.worker.ahead import lines
@@ -36,7 +37,7 @@ class Runs:
     """All runs of one worker, its own and the adopted ones.
 
     Args:
-        store: path of the store, as the commands get it.
+        store: location of the store, as the commands get it.
         directory: the store's data directory.
         record: the worker's own run record.
         worker: its name.
@@ -120,7 +121,7 @@ class Runs:
             OSError: the machine has no room for another process or descriptor.
         """
         if self._shim is None:
-            self._shim = process.Shim(self._record.path)
+            self._shim = process.Shim(self._record.path, self._store)
             self._poll.register(self._shim.fileno(), select.POLLIN)
 
     def launch(self, leases: Sequence[Lease], *, log_max_bytes: int) -> None:
@@ -134,7 +135,7 @@ class Runs:
                 starts.append(self._launch.start_of(task, log_max_bytes).message())
             except OSError as error:
                 reason = f"cannot write the job's log: {error.strerror}"
-                execution = Execution(Outcome.NEVER_STARTED, None, reason, None, time.time_ns() // 1_000_000, None)
+                execution = Execution(Outcome.NEVER_STARTED, None, reason, None, clocks.now(), None)
                 self._end(task, execution, passing=True)
         if starts and self._shim is not None:
             self._shim.send([self._most(), *starts])

@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from queuectl import clock
 from queuectl.duration import format_duration
 from queuectl.model import Execution, Outcome, execution_of_wait_status
 from queuectl.worker import process
@@ -149,7 +150,7 @@ class Adopted(Task):
         if status is not None:
             seconds = time.monotonic() - (self.began or 0.0)
             return execution_of_wait_status(
-                status, started_at=self.started_at, finished_at=_now(), duration_seconds=seconds
+                status, started_at=self.started_at, finished_at=clock.now(), duration_seconds=seconds
             )
         if self.record.keeper() == keeper:
             return None  # its shim is about to write it down
@@ -170,8 +171,4 @@ def timed_out(execution: Execution, timeout: float) -> Execution:
 
 
 def _over(outcome: Outcome, error: str, started_at: int | None = None) -> Execution:
-    return Execution(outcome, None, error, started_at, _now(), None)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
+    return Execution(outcome, None, error, started_at, clock.now(), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from queuectl import clock as clocks
 from queuectl.model import Bury, Cancel, Complete, Retry
 from queuectl.worker.events import Event, EventKind, Running, View
 from queuectl.worker.task import Adopted
@@ -40,13 +41,13 @@ class Teller:
         self._observer = observer
         self._worker = worker
         self._slots = slots
-        self._started_at = wall()
+        self._started_at = clocks.now()
         self._tally = {EventKind.JOB_COMPLETED: 0, EventKind.JOB_RETRYING: 0, EventKind.JOB_DEAD: 0}
         self._tick_at = time.monotonic()
 
     def say(self, kind: EventKind, job: Job | None = None, message: str = "") -> None:
         """Report something that has no outcome."""
-        self._observer.event(Event(kind, wall(), self._worker, job, message=message))
+        self._observer.event(Event(kind, clocks.now(), self._worker, job, message=message))
 
     def started(self, store: str) -> None:
         """Report that the worker is there."""
@@ -58,7 +59,7 @@ class Teller:
         kind = EventKind.LEASE_LOST if refused else _KINDS.get(type(settlement.verdict), EventKind.JOB_RETURNED)
         if kind in self._tally:
             self._tally[kind] += 1
-        self._observer.event(Event(kind, wall(), self._worker, job, settlement.execution, settlement.verdict))
+        self._observer.event(Event(kind, clocks.now(), self._worker, job, settlement.execution, settlement.verdict))
 
     def summary(self) -> str:
         """Return what this worker has done so far."""
@@ -74,7 +75,7 @@ class Teller:
         if self._observer.interval is None or clock < self._tick_at:
             return
         self._tick_at = clock + self._observer.interval
-        now = wall()
+        now = clocks.now()
         completed, retried, dead = self._tally.values()
         view = View(
             worker=self._worker,
@@ -92,8 +93,3 @@ class Teller:
             paused=tuple(one.queue for one in repository.paused()),
         )
         self._observer.tick(view)
-
-
-def wall() -> int:
-    """Return the wall clock in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000

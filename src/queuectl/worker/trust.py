@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queuectl import errors
+from queuectl.config import is_server
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from queuectl.repository.protocol import JobRepository
 
 
 def check_trust(repository: JobRepository) -> None:
     """Refuse a store that another user than ours or root owns or could put in place.
 
+    That goes for files; who may write on a server, the server decides.
+
     Raises:
         StoreUntrusted: it, or its directory, belongs to somebody else or may be written by others.
     """
-    store = repository.directory.with_name(repository.directory.name.removesuffix(".d"))
+    if is_server(repository.location):
+        return
+    store = Path(repository.location)
     for path in (store, store.parent, store.resolve(), store.resolve().parent):
         reason = _distrust(path)
         if reason:

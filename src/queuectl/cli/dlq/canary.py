@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from queuectl.cli import output
 from queuectl.cli.removal import Stops
 from queuectl.cli.retrying import as_object, carry_out, how_many, named_jobs, tell
-from queuectl.cli.session import now
 from queuectl.errors import OperationFailed, typed
 from queuectl.model import FINAL, JobState
 from queuectl.repository.acting import ALL
@@ -41,7 +40,7 @@ class Fate(NamedTuple):
 
 def retry_with_canary(session: Session, order: Order) -> int:
     """Retry a few, wait for them, and retry the rest if all have succeeded; return the exit code."""
-    began = now()
+    began = session.now()
     jobs, rest = _parted(session, order, began)
     order = order._replace(canaries=0)  # from here on each part goes its own way
     if not jobs:

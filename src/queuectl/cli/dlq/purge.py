@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,9 +18,11 @@ from queuectl.cli.options import (
     yes_option,
 )
 from queuectl.cli.removal import Verb, remove_all, remove_named
-from queuectl.cli.session import Session, now
 from queuectl.cli.words import Command
 from queuectl.model import JobState
+
+if TYPE_CHECKING:
+    from queuectl.cli.session import Session
 
 
 @click.command("purge", cls=Command)
@@ -53,7 +55,7 @@ def command(
       queuectl dlq purge --group 3fa2c1
       queuectl dlq purge --all --older-than 30d --dry-run
     """
-    before = None if older_than is None else now() - int(older_than * 1000)
+    before = None if older_than is None else session.now() - int(older_than * 1000)
     which = named_or_filtered(session, "purge", ids, filtered=before is not None, **choice)
     which = which._replace(states=(JobState.DEAD,), finished_before=before)
     verb = Verb("purge", "purged", "dlq purge")

@@ -85,7 +85,7 @@ def command(
       queuectl dlq retry a7 --edit timeout=1h --edit env.DEBUG=1
       queuectl dlq retry --group 3fa2c1 --canary 1 --rate 10/m
     """
-    changes = changes_of("--edit", edits)
+    changes = changes_of("--edit", edits, session.now())
     which = named_or_filtered(session, "retry", ids, **choice)
     order = Order(which, changes, 0 if rate is None else ceil(rate * 1000), canary or 0)
     if dry_run:
