@@ -143,7 +143,7 @@ class PostgresOutside:
         return [tuple(row) for row in self._db.execute(query.replace("?", "%s"), values).fetchall()]
 
     def columns(self, table: str) -> set[str]:
-        return {column.name for column in self._db.execute(f"SELECT * FROM {table} LIMIT 0").description}  # noqa: S608 - a constant
+        return {column.name for column in self._db.execute(f"SELECT * FROM {table} LIMIT 0").description or ()}  # noqa: S608 - a constant
 
     def change(self, statement: str) -> None:
         self._db.execute(statement)

@@ -244,9 +244,8 @@ def test_two_actions_alike_stay_two_and_do_not_become_four(make: Stores) -> None
 
 def test_an_empty_store_comes_back_too(make: Stores) -> None:
     lines = exported(make("old"))
-    assert [json.loads(line) for line in lines] == [
-        {"queuectl": {"format": 1, "schema": 2}}, {"settings": {}}, {"end": {"jobs": 0}},
-    ]  # fmt: skip
+    head, *rest = map(json.loads, lines)
+    assert (head["queuectl"]["format"], rest) == (1, [{"settings": {}}, {"end": {"jobs": 0}}])
     assert imported(make("new"), lines, now=NOW) == (0, 0, 0)
 
 
@@ -451,7 +450,8 @@ def test_memory_does_not_grow_with_the_number_of_jobs(make: Stores) -> None:
         finally:
             tracemalloc.stop()
 
-    assert peak(3000) < peak(300) + 100_000
+    # A server is told of a thousand at a time.
+    assert peak(6000) < peak(2000) + 100_000
 
 
 def test_whoever_writes_slowly_keeps_nobody_from_the_store(full: JobRepository, make: Stores) -> None:

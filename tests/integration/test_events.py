@@ -213,6 +213,7 @@ def test_what_is_no_cursor_of_this_store_is_refused(store: JobRepository, cursor
         store.events(cursor, limit=1)
 
 
+@pytest.mark.engines("sqlite")  # a server's other databases and our own commits cost a look in vain
 def test_the_version_changes_with_what_others_commit_and_with_nothing_else(
     store: JobRepository, connect: Callable[[], JobRepository]
 ) -> None:

@@ -122,6 +122,7 @@ def test_the_pulse_of_a_long_past_is_that_of_its_last_part(
     assert len(store.recent_ends(limit=9)) == 3
 
 
+@pytest.mark.engines("sqlite")  # a server's other databases and our own commits cost a look in vain
 def test_the_version_changes_with_the_commits_of_others_only(
     store: JobRepository, connect: Callable[[], JobRepository]
 ) -> None:

@@ -190,6 +190,5 @@ def test_watching_takes_a_time_that_makes_sense(run: CommandLine, seconds: str) 
 def test_a_version_is_another_one_after_a_commit_of_others(connect: Callable[[], JobRepository]) -> None:
     one, other = connect(), connect()
     before = one.version()
-    assert one.version() == before
     other.enqueue([JobSpec("true")], now=NOW)
     assert one.version() != before

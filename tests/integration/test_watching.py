@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from queuectl.repository.protocol import JobRepository
-    from tests.engines import Place
+    from tests.engines import Engine, Place
 
 NOW = 1_800_000_000_000
 
@@ -45,9 +45,11 @@ def _waiting(repository: JobRepository, *ids: str) -> dict[int, str]:
 # -- the repository -----------------------------------------------------------------------------
 
 
-def test_the_version_changes_with_every_change_of_others_and_not_otherwise(
-    store: JobRepository, other: JobRepository
+def test_the_version_changes_with_every_change_of_others(
+    engine: Engine, store: JobRepository, other: JobRepository
 ) -> None:
+    """And not otherwise, but for a server, where others have databases too."""
+    is_exact = engine.name == "sqlite"
     seen = [store.version()]
     for change in (
         lambda: other.enqueue([JobSpec("true")], now=NOW),
@@ -56,10 +58,10 @@ def test_the_version_changes_with_every_change_of_others_and_not_otherwise(
     ):
         change()
         seen.append(store.version())
-        assert store.version() == seen[-1]
+        assert not is_exact or store.version() == seen[-1]
         other.counts(now=NOW)
         list(store.list().jobs)
-        assert store.version() == seen[-1]
+        assert not is_exact or store.version() == seen[-1]
     assert len(set(seen)) == len(seen)
 
 

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-_TABLES = "SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'v', 'm', 'p')"
+#: Both in one statement: between two, another first command may make all of it.
+_FOUND = """
+    SELECT to_regclass(%(schema)s || '.meta') IS NOT NULL, count(*) FROM pg_class
+    WHERE relnamespace = to_regnamespace(%(schema)s) AND relkind IN ('r', 'v', 'm', 'p')
+"""
 
 
 def inspect(connection: psycopg.Connection[tuple[Any, ...]], place: Place) -> tuple[str, int]:
@@ -24,11 +28,8 @@ def inspect(connection: psycopg.Connection[tuple[Any, ...]], place: Place) -> tu
         StoreForeign: the schema holds something else.
         StoreNewer: a newer version of the program made it.
     """
-    (is_ours,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{place.schema}.meta",)).fetchone() or (
-        False,
-    )
+    is_ours, tables = connection.execute(_FOUND, {"schema": place.schema}).fetchone() or (False, 0)
     if not is_ours:
-        (tables,) = connection.execute(_TABLES, (place.schema,)).fetchone() or (0,)
         if tables:
             raise errors.StoreForeign(
                 f"schema {place.schema!r} of {place.shown!r} holds tables of another program",

@@ -32,7 +32,7 @@ class Pausing(Store):
     def pause(self, queues: Sequence[str], *, now: int, by: str) -> Sequence[str]:
         """Claim nothing more from these queues; see `JobRepository.pause`."""
         insert = "INSERT INTO paused (queue, since, by) VALUES (?, ?, ?) ON CONFLICT (queue) DO NOTHING"
-        with self._writing() as db:
+        with self._alone() as db:  # a turn that has not seen it is over when it returns
             done = [queue for queue in dict.fromkeys(queues) if db.execute(insert, (queue, now, by)).rowcount]
             if done:
                 note(db, "pause", _words(done), now=now, by=by)

@@ -32,6 +32,10 @@ class Store:
         """Hold a transaction that may write; committed at the end, rolled back after an error."""
         raise NotImplementedError
 
+    def _alone(self) -> AbstractContextManager[Database]:
+        """Hold a transaction like that of `_writing`, beside which nobody else writes."""
+        raise NotImplementedError
+
     def _rows(self, db: Database, query: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         """Yield the rows of a query without having all of them in memory."""
         raise NotImplementedError

@@ -128,6 +128,10 @@ class Connection(Store):
                 self._finish("ROLLBACK")
                 raise
 
+    def _alone(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+        """Hold the write lock: there is one."""
+        return self._writing()
+
     def _begin(self, *statements: str) -> None:
         """Open a transaction, waiting for our turn.
 
