@@ -83,8 +83,8 @@ def _check_driver() -> None:
         import psycopg  # noqa: F401 - whoever needs it imports it
     except ImportError as error:
         raise errors.StoreUnreachable(
-            f"PostgreSQL needs the driver psycopg, which cannot be loaded ({error})",
-            hint="pipx install 'queuectl-cli[postgres]', or pip install 'psycopg[binary]' into the same environment",
+            f"PostgreSQL needs the driver psycopg, which cannot be loaded ({str(error).partition(chr(10))[0]})",
+            hint="pipx install --force 'queuectl-cli[postgres]', or with pip into the environment that it is in",
         ) from error
 
 

@@ -16,7 +16,10 @@ VERSION = 1
 
 #: Both in one statement: between two, another first command may make all of it.
 _FOUND = """
-    SELECT to_regclass(%(schema)s || '.meta') IS NOT NULL, count(*) FROM pg_class
+    SELECT (
+        SELECT count(*) = 2 FROM pg_attribute WHERE attrelid = to_regclass(%(schema)s || '.meta')
+            AND (attname, atttypid) IN (('id', 'text'::regtype), ('schema', 'integer'::regtype))
+    ), count(*) FROM pg_class
     WHERE relnamespace = to_regnamespace(%(schema)s) AND relkind IN ('r', 'v', 'm', 'p')
 """
 
