@@ -72,7 +72,7 @@ def test_a_worker_of_another_boot_of_this_machine_is_gone(repository: JobReposit
     me = identity("me")
     rescue = Rescue(repository, repository.join(me, now=NOW, ticks=0.0), me)
     found = list(rescue.find(everyone=True, only_ended=False, lease_seconds=60))
-    assert [taken.job.id for taken, _ in found] == [lease.job.id]
+    assert [one.lease.job.id for one in found] == [lease.job.id]
     assert [worker.identity.name for worker in repository.workers()] == ["me"]
 
 
@@ -84,4 +84,4 @@ def test_a_worker_of_another_machine_is_left_alone_for_its_lease(repository: Job
     assert not list(rescue.find(everyone=True, only_ended=False, lease_seconds=60))
     repository.renew(number, now=wall - 61_000, ticks=0.0, lease_seconds=60)
     found = list(rescue.find(everyone=True, only_ended=False, lease_seconds=60))
-    assert [taken.job.id for taken, _ in found] == [lease.job.id]
+    assert [one.lease.job.id for one in found] == [lease.job.id]

@@ -87,9 +87,9 @@ def command(  # noqa: PLR0917 - Click passes them by name
         if number:
             confirm(f"Cancel {number:,} {'job' if number == 1 else 'jobs'}?", yes=False)
     cancelled = repository.cancel(which, now=now(), grace=grace, by=session.by)
-    from queuectl.worker.wakeup import wake
+    from queuectl.worker.living import call_workers
 
-    workers = wake(repository.directory_name)
+    workers = call_workers(repository)
     _report(session, cancelled)
     if cancelled.asked and not workers:
         session.hint("no worker is running; the next one to start stops what still runs")

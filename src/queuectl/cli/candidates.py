@@ -53,7 +53,7 @@ def paused(session: Session, incomplete: str) -> list[CompletionItem]:
 
 def workers(session: Session, incomplete: str) -> list[CompletionItem]:
     """Offer the names of the workers that are alive."""
-    from queuectl.cli.status import live_workers
+    from queuectl.worker.living import live_workers
 
     return _answer(
         session,

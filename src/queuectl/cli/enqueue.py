@@ -17,7 +17,7 @@ from queuectl.errors import InvalidInput, quoted
 from queuectl.model import NO_POLICY, JobSpec
 from queuectl.repository.base import IfExists
 from queuectl.spec import build_spec, parse_word
-from queuectl.worker.wakeup import wake
+from queuectl.worker.living import call_workers
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -120,7 +120,7 @@ def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int
     # Closed, what reads and what draws set right what they began, even if Ctrl-C comes between two jobs.
     with closing(specs), Acceptance() as acceptance:
         jobs = session.repository.enqueue(acceptance.after(specs), now=moment, if_exists=IfExists(if_exists))
-        workers = wake(session.repository.directory_name)  # before all else: they are quick
+        workers = call_workers(session.repository)  # before all else: they are quick
         if wish is None:
             acceptance.accept()
             enqueued.report(session, jobs, workers)

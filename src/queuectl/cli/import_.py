@@ -46,13 +46,13 @@ def command(session: Session, path: str, if_exists: str) -> None:
       queuectl export - | ssh host queuectl import --if-exists skip -
     """
     from queuectl.cli.accepted import Acceptance
-    from queuectl.worker.wakeup import wake
+    from queuectl.worker.living import call_workers
 
     # Closed, what draws takes the bar away, whatever happens.
     with closing(_watched(session, path, _first_checked(_entries(path)))) as entries, Acceptance() as acceptance:
         repository = session.repository
         done = repository.import_(acceptance.after(entries), now=now(), skip=if_exists == "skip")
-        workers = wake(repository.directory_name)
+        workers = call_workers(repository)
         acceptance.accept()
         _report(session, done)
         if done.jobs:

@@ -37,9 +37,9 @@ def command(session: Session, queues: tuple[str, ...], *, everything: bool) -> N
     repository = session.repository
     _check_known(repository, wanted)
     done = repository.resume(wanted, now=now(), by=session.by)
-    from queuectl.worker.wakeup import wake
+    from queuectl.worker.living import call_workers
 
-    workers = wake(repository.directory_name)
+    workers = call_workers(repository)
     report(session, [] if everything else wanted, done, "resumed", "Resumed")
     if session.json:
         return

@@ -78,9 +78,9 @@ def carry_out(session: Session, order: Order) -> tuple[Sequence[str], int]:
     retried = session.repository.retry(
         order.which, now=now(), by=session.by, spacing=order.spacing, changes=order.changes
     )
-    from queuectl.worker.wakeup import wake
+    from queuectl.worker.living import call_workers
 
-    return retried, wake(session.repository.directory_name)
+    return retried, call_workers(session.repository)
 
 
 def how_many(session: Session, which: Filter) -> int:

@@ -11,6 +11,7 @@ from queuectl.cli.options import shared
 from queuectl.cli.session import Session, now
 from queuectl.cli.watch import watch, watch_option
 from queuectl.cli.words import Command
+from queuectl.worker.living import live_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from queuectl.repository.acting import Paused
     from queuectl.repository.base import Counts, Worker
-    from queuectl.repository.protocol import JobRepository
 
 
 @click.command("status", cls=Command)
@@ -66,15 +66,6 @@ def _drawn(  # noqa: PLR0917 - what stands on the page
 
     glyphs = glyphs_for(unicode=output.speaks_unicode())
     return overview(counts, paused, workers, store, width=width, at=at, glyphs=glyphs)
-
-
-def live_workers(repository: JobRepository) -> Sequence[Worker]:
-    """Return the workers that are there now; a dead one stays registered until another one comes."""
-    from queuectl.worker.wakeup import is_present
-
-    return [
-        worker for worker in repository.workers() if is_present(repository.directory_name, worker.identity.presence)
-    ]
 
 
 def _as_object(counts: Counts, workers: Sequence[Worker], store: str, at: int) -> dict[str, Any]:

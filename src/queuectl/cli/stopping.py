@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from queuectl.cli import output
 from queuectl.cli.jobjson import worker_object
 from queuectl.errors import TimeRanOut, WorkerNotFound
+from queuectl.worker.living import is_live, live_workers
 from queuectl.worker.wakeup import is_present, wake
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from queuectl.cli.session import Session
     from queuectl.repository.base import Worker
+    from queuectl.repository.protocol import JobRepository
 
 #: Seconds between two looks at whether they are gone.
 _LOOK = 0.05
@@ -27,11 +29,7 @@ def stop(session: Session, names: Sequence[str], *, how: str, wait: float | None
         TimeRanOut: one of them is still there after the time to wait.
     """
     repository = session.repository
-    asked = [
-        worker
-        for worker in repository.ask_to_stop(names, how)
-        if is_present(repository.directory_name, worker.identity.presence)
-    ]
+    asked = [worker for worker in repository.ask_to_stop(names, how) if is_live(repository, worker)]
     if names and len(asked) < len(set(names)):
         gone = min(set(names) - {worker.identity.name for worker in asked})
         raise WorkerNotFound(f"worker {gone!r} is not running", "queuectl worker list shows those that are")
@@ -48,12 +46,21 @@ def _wait_for(session: Session, workers: Sequence[Worker], seconds: float) -> li
     deadline = time.monotonic() + seconds
     left = list(workers)
     while left:
-        left = [worker for worker in left if is_present(session.repository.directory_name, worker.identity.presence)]
+        left = _still_there(session.repository, left)
         if time.monotonic() >= deadline:
             break
         if left:
             time.sleep(_LOOK)
     return left
+
+
+def _still_there(repository: JobRepository, workers: Sequence[Worker]) -> list[Worker]:
+    """Return those that have not gone: of other hosts, those that are still registered and alive."""
+    home = repository.home
+    here = [one for one in workers if one.identity.home == home]
+    there = {one.id for one in workers if one.identity.home != home}
+    left = [one for one in here if is_present(repository.directory_name, one.identity.presence)]
+    return left + [one for one in live_workers(repository) if one.id in there] if there else left
 
 
 def _report(session: Session, asked: Sequence[Worker], *, waited: bool) -> None:

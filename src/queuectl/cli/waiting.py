@@ -99,10 +99,9 @@ def _end(job: Job) -> tuple[int, int]:
 
 def hint_at_missing_worker(session: Session) -> None:
     """Say how to start a worker if there is none; those that are there are not woken."""
-    from queuectl.worker.wakeup import is_present, present_names
+    from queuectl.worker.living import number_of_workers
 
-    directory = session.repository.directory_name
-    session.hint_at_missing_worker(sum(is_present(directory, name) for name in present_names(directory)))
+    session.hint_at_missing_worker(number_of_workers(session.repository))
 
 
 def pause(waited: float, *, spent: float = 0.0, most: float = MOST) -> float:

@@ -106,7 +106,7 @@ def list_workers(session: Session) -> None:
       queuectl worker list --json | jq '.[].jobs'
     """
     from queuectl.cli.jobjson import worker_object
-    from queuectl.cli.status import live_workers
+    from queuectl.worker.living import live_workers
 
     workers = live_workers(session.repository)
     if session.json:

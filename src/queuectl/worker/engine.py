@@ -8,7 +8,6 @@ worker finds them through the run record.
 
 from __future__ import annotations
 
-import contextlib
 import select
 import time
 from typing import TYPE_CHECKING
@@ -16,27 +15,29 @@ from typing import TYPE_CHECKING
 from queuectl import clock as clocks
 from queuectl import errors
 from queuectl.model import Retry
-from queuectl.worker.ahead import Ahead, lines
+from queuectl.worker.ahead import Ahead
+from queuectl.worker.bell import Bell
 from queuectl.worker.events import EventKind
+from queuectl.worker.hold import since_boot
 from queuectl.worker.judge import Judge
-from queuectl.worker.presence import Presence, identify
+from queuectl.worker.member import Member
 from queuectl.worker.process import become_subreaper
-from queuectl.worker.record import Record
-from queuectl.worker.rescue import Rescue
+from queuectl.worker.quota import Quota
+from queuectl.worker.record import CUT_OFF
 from queuectl.worker.retention import Retention
 from queuectl.worker.runs import Over, Runs
 from queuectl.worker.signals import Signals
 from queuectl.worker.stopping import Stopping
 from queuectl.worker.teller import Teller
-from queuectl.worker.wakeup import wake
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from queuectl.repository.base import Lease, Settlement, Turn
+    from queuectl.repository.base import Settlement, Turn
     from queuectl.repository.protocol import JobRepository
     from queuectl.worker.events import Observer
     from queuectl.worker.options import WorkerOptions
+    from queuectl.worker.rescue import Found
 
 #: Seconds between two rounds: the store's file, the other workers.
 ROUND = 1.0
@@ -82,20 +83,21 @@ class Engine:
         self._signals = signals
         self._results: list[tuple[Over, Settlement]] = []  # to be written by the next turn
         self._hungry = True  # there may be more to claim
-        self._claimed = 0
+        self._quota = Quota(options)
         self._next_due: int | None = None
         self._called = False  # somebody wants something: work is there, or a request
         self._refused_until = 0.0
         self._trouble = ""
+        self._is_cut_off = False
         self._round_at = 0.0
         self._poll = select.poll()
+        self._bell = Bell(repository, self._poll)
         become_subreaper()
         self._judge = Judge(repository)
         self._retention = Retention(repository)
-        limited = options.once or options.max_jobs is not None
-        self._ahead = Ahead(0 if limited else options.slots)
+        self._ahead = Ahead(0 if self._quota.is_limited else options.slots)
         self._join()
-        self._tell = Teller(observer, self._identity.name, options.slots)
+        self._tell = Teller(observer, self._me.identity.name, options.slots)
         self.stopping = Stopping(signals, options.grace, self._tell)
         self._poll.register(signals.descriptor, select.POLLIN)
         self._tell.started(repository.url)
@@ -111,21 +113,14 @@ class Engine:
             self._take_turn()
             if self._is_finished():
                 return
+            self._keep_hold()
             self._wait()
             self._look_after()
 
     def leave(self) -> None:
         """Go, as tidily as the store allows; what still runs goes on."""
         self._runs.close()
-        # If the store does not answer, the next worker finds a dead one. If it is not the store
-        # that we joined, what lies beside it is not ours.
-        with contextlib.suppress(errors.QueuectlError, OSError):
-            if self._repository.is_same_file():
-                if not self._repository.leases_of(self._id):
-                    self._repository.leave(self._id)
-                    self._record.path.unlink(missing_ok=True)
-                self._rescue.sweep()
-        self._presence.close()
+        self._me.leave()
         self._tell.say(EventKind.WORKER_STOPPED, message=self._tell.summary())
 
     def _take_turn(self) -> None:
@@ -137,14 +132,8 @@ class Engine:
             if not wanted and not self._results:
                 return
             began = time.monotonic()
-            turn = self._repository.turn(
-                [settlement for _, settlement in self._results],
-                worker=self._id,
-                slots=wanted,
-                queues=self._options.queues,
-                now=clocks.now(),
-                lease_seconds=self._judge.settings.lease,
-            )
+            settlements = [settlement for _, settlement in self._results]
+            turn = self._me.turn(settlements, slots=wanted, lease=self._judge.settings.lease)
             self._trouble = ""
             self._ahead.turned(time.monotonic() - began)
             self._take_in(turn)
@@ -160,11 +149,14 @@ class Engine:
         results, self._results = self._results, []
         # What was refused another worker has yet to read in our record.
         self._runs.settled(over.task for over, settlement in results if settlement.token not in turn.refused)
-        self._claimed += len(turn.leases)
+        self._quota.count(len(turn.leases))
         # First the commands, then the talk: no slot waits for a terminal.
         if turn.leases:
             self._ahead.moved(time.monotonic())
-            self._runs.launch(turn.leases, log_max_bytes=self._judge.settings.log_max_bytes)
+            if self._me.hold.is_ending:  # the store took too long to answer
+                self._runs.give_back(turn.leases, CUT_OFF)
+            else:
+                self._runs.launch(turn.leases, log_max_bytes=self._judge.settings.log_max_bytes)
         self._judge.written(turn.refused)
         for over, settlement in results:
             self._tell.report(over.task.lease.job, settlement, refused=settlement.token in turn.refused)
@@ -181,14 +173,9 @@ class Engine:
 
     def _wanted(self) -> int:
         """Return how many jobs to claim now."""
-        if self.stopping.has_begun or not self._hungry:
+        if self.stopping.has_begun or not self._hungry or self._me.hold.is_ending:
             return 0
-        most = self._runs.room(self._ahead.most)
-        if self._options.once:
-            most = min(most, 1 - self._claimed)
-        if self._options.max_jobs is not None:
-            most = min(most, self._options.max_jobs - self._claimed)
-        return max(0, most)
+        return self._quota.of(self._runs.room(self._ahead.most))
 
     def _is_finished(self) -> bool:
         if self._runs.tasks:
@@ -198,9 +185,7 @@ class Engine:
             return self.stopping.is_last  # they stand in the run record
         if self.stopping.how:
             return True
-        if self._options.once:
-            return bool(self._claimed) or not self._hungry
-        if self._options.max_jobs is not None and self._claimed >= self._options.max_jobs:
+        if self._quota.is_reached or (self._options.once and not self._hungry):
             return True
         return self._options.drain and not self._hungry and self._is_drained()
 
@@ -216,19 +201,38 @@ class Engine:
     def _wait(self) -> None:
         """Sleep until something happens or is due, and take note of it."""
         self._runs.arm()
-        for descriptor, _ in self._poll.poll(self._patience() * 1000):
+        patience = 0.0 if self._is_rung() else self._patience()
+        for descriptor, _ in self._poll.poll(patience * 1000):
             if descriptor == self._signals.descriptor:
                 self._signals.drain()
-            elif descriptor == self._presence.descriptor:
-                self._presence.drain()
+            elif descriptor == self._me.presence.descriptor:
+                self._me.presence.drain()
                 self._hungry = self._called = True
+            elif descriptor == self._repository.bell:
+                self._is_rung(readable=True)
             else:
                 self._runs.notice(descriptor)
+
+    def _is_rung(self, *, readable: bool = False) -> bool:
+        """Say whether somebody has called us through the store, and take note of it."""
+        is_rung = self._bell.has_rung(time.monotonic(), readable=readable)
+        if is_rung:
+            self._hungry = self._called = True
+        return is_rung
+
+    def _keep_hold(self) -> None:
+        """Stop our commands before their leases end, if the store has not answered for so long."""
+        if self._me.hold.is_ending and not self._is_cut_off:
+            self._is_cut_off = True
+            self._tell.cut_off(len(self._runs.begun()))
+            self._runs.stop_all(self._me.hold.grace, "cut")
 
     def _patience(self) -> float:
         """Return the seconds until the next thing that is due."""
         clock = time.monotonic()
-        moments = [self._round_at, *self._runs.moments()]
+        moments = [self._round_at, *self._runs.moments(), *self._bell.moments()]
+        if not self._is_cut_off:
+            moments.append(clock + self._me.hold.stop_at - since_boot())
         if self.stopping.leave_at is not None:
             moments.append(self.stopping.leave_at)
         if (tick := self._tell.next_tick()) is not None:
@@ -257,12 +261,14 @@ class Engine:
             self._hungry = True
         try:
             if self._called:
-                self.stopping.heed(self._repository.requests(self._id), clock, self._runs)
+                self.stopping.heed(self._repository.requests(self._me.id), clock, self._runs)
                 self._called = False
                 self._round_at = min(self._round_at, clock + ROUND)
             if clock >= self._round_at:
                 self._round_at = clock + ROUND
                 self._do_the_rounds(clock)
+                if self._renew_at > clock:  # a lease that is to be kept may be shorter than our rounds
+                    self._round_at = min(self._round_at, self._renew_at)
                 if not (self._rescue.has_company or self._runs.tasks or self._retention.is_behind):
                     self._round_at = min(clock + ALONE, self._renew_at)
             self._tell.tick(clock, self._repository, self._runs.begun(), self.stopping.how)
@@ -306,28 +312,20 @@ class Engine:
 
     def _join(self) -> None:
         """Become one of the store's workers."""
-        directory, lease = self._repository.directory, self._judge.settings.lease
-        presence = Presence(directory)
-        try:
-            identity = identify(self._options, presence.name)
-            record = Record(directory / "runs" / presence.name)
-            record.create(lines(self._options.slots))
-            self._id = self._repository.join(identity, now=clocks.now(), ticks=time.monotonic(), lease_seconds=lease)
-        except BaseException:
-            presence.close()
-            raise
-        wake(directory)  # whoever thought to be alone
-        self._presence, self._identity, self._record = presence, identity, record
-        self._rescue = Rescue(self._repository, self._id, self._identity)
+        repository, lease = self._repository, self._judge.settings.lease
+        self._me = Member(repository, self._options, lease)
+        self._rescue = self._me.rescue
         self._runs = Runs(
-            store=self._repository.location,
-            directory=directory,
-            record=self._record,
-            worker=self._identity.name,
+            store=repository.location,
+            directory=repository.directory,
+            record=self._me.record,
+            worker=self._me.identity.name,
             slots=self._options.slots,
             poll=self._poll,
         )
-        self._poll.register(self._presence.descriptor, select.POLLIN)
+        self._runs.hold(self._me.hold.kill_at)
+        self._is_cut_off = False  # and our commands are being stopped
+        self._poll.register(self._me.presence.descriptor, select.POLLIN)
         clock = time.monotonic()
         self._round_at = clock
         self._renew_at = clock + lease / 3
@@ -336,7 +334,7 @@ class Engine:
     def _rejoin(self) -> None:
         """Begin anew after others took us for dead; whoever rescues first has our jobs."""
         self._tell.say(EventKind.WARNING, message="taken for dead by another worker; beginning anew")
-        runs, presence = self._runs, self._presence
+        runs, presence = self._runs, self._me.presence
         self._join()
         runs.close()
         self._results.clear()
@@ -367,12 +365,16 @@ class Engine:
     def _renew(self, clock: float) -> None:
         self._judge.read_settings()
         lease = self._judge.settings.lease
-        asked = self._repository.renew(self._id, now=clocks.now(), ticks=time.monotonic(), lease_seconds=lease)
+        asked = self._me.renew(lease)
         self._renew_at = clock + lease / 3
         self._called = True
         if asked is None:
             self._rejoin()
             return
+        self._runs.hold(self._me.hold.kill_at)
+        if self._is_cut_off:
+            self._is_cut_off, self._hungry = False, True
+            self._tell.say(EventKind.WARNING, message="the store answers again")
         # What is ours without our knowing, because an answer of the store got lost.
         known = self._runs.tokens() | {settlement.token for _, settlement in self._results}
         self._take_on(self._rescue.unknown(known))
@@ -382,11 +384,11 @@ class Engine:
         lease = self._judge.settings.lease
         self._take_on(self._rescue.find(everyone=everyone, only_ended=self._options.once, lease_seconds=lease))
 
-    def _take_on(self, found: Iterable[tuple[Lease, Record]]) -> None:
-        for lease, record in found:
+    def _take_on(self, found: Iterable[Found]) -> None:
+        for one in found:
             self._called = True  # there may be a request that the dead one did not see
-            if self._runs.adopt(lease, record):
-                self._tell.say(EventKind.JOB_ADOPTED, lease.job)
+            if self._runs.adopt(*one):
+                self._tell.say(EventKind.JOB_ADOPTED, one.lease.job)
 
     def _look_out(self) -> None:
         """See whether there is work, and when the next is due."""

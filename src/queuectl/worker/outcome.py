@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from queuectl.model import Cancel, Outcome, Return
+from queuectl.worker.record import CUT_OFF
 from queuectl.worker.task import timed_out
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 #: Attempts given back because they never started, after which one counts as failed: what
 #: keeps its worker from starting it must not go round for ever.
 RETURNS = 3
+#: Why a run was stopped through no fault of its own, by the cause.
+_STOPS = {"stop": "its worker was stopped", "cut": CUT_OFF}
 
 
 def explain(lease: Lease, execution: Execution, *, cause: str, passing: bool) -> Execution:
@@ -29,8 +32,8 @@ def explain(lease: Lease, execution: Execution, *, cause: str, passing: bool) ->
         return execution._replace(outcome=Outcome.CANCELLED, error="cancelled")
     codes = lease.job.policy.success_codes
     # A command that the stop has killed has not succeeded, whatever code its user calls a success.
-    if cause == "stop" and not (execution.outcome is Outcome.EXITED and execution.is_success(codes)):
-        return execution._replace(outcome=Outcome.RETURNED, error="its worker was stopped")
+    if cause in _STOPS and not (execution.outcome is Outcome.EXITED and execution.is_success(codes)):
+        return execution._replace(outcome=Outcome.RETURNED, error=_STOPS[cause])
     if passing:
         return execution._replace(outcome=Outcome.RETURNED)
     return _by_its_codes(execution, codes) if codes else execution

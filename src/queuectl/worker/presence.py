@@ -74,7 +74,7 @@ def make_directory(path: Path) -> None:
         )
 
 
-def identify(options: WorkerOptions, presence: str) -> WorkerIdentity:
+def identify(options: WorkerOptions, presence: str, home: str) -> WorkerIdentity:
     """Say which process this is, so that no other can ever be taken for it."""
     host = socket.gethostname()
     return WorkerIdentity(
@@ -87,6 +87,7 @@ def identify(options: WorkerOptions, presence: str) -> WorkerIdentity:
         slots=options.slots,
         queues=options.queues,
         presence=presence,
+        home=home,
     )
 
 

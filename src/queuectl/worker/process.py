@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl import clock
 from queuectl.config import environment, is_server
-from queuectl.model import Execution, Outcome, execution_of_wait_status
+from queuectl.model import Execution, Outcome
 from queuectl.worker import shim
 from queuectl.worker.presence import start_ticks
+from queuectl.worker.record import execution_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -170,14 +171,8 @@ def _news(event: tuple[object, ...]) -> News:
     match event:
         case ("started", int(), str(run)):
             return News(run, None)
-        case ("ended", int(), str(run), int(status), int(started_at), int(ended_at), float(seconds)):
-            execution = execution_of_wait_status(
-                status,
-                started_at=clock.shared(started_at),
-                finished_at=clock.shared(ended_at),
-                duration_seconds=seconds,
-            )
-            return News(run, execution)
+        case ("ended", int(), str(run), int(status), int(started_at), int(ended_at), float(seconds), bool(is_cut)):
+            return News(run, execution_of(status, started_at, ended_at, seconds, is_cut=is_cut))
         case ("failed", int(), str(run), str(what), int(number)):
             error = Execution(Outcome.NEVER_STARTED, None, _cannot_start(what, number), None, now, None)
             return News(run, error, what == "log" or (what == "spawn" and number in _PASSING))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
+import math
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl import clock, errors
-from queuectl.model import Execution, execution_of_wait_status
-from queuectl.worker.shim import LINE
+from queuectl.model import Execution, Outcome, execution_of_wait_status
+from queuectl.worker.shim import HEADS, HOLDS, LINE, line
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+#: Why a run was stopped whose host did not reach the store.
+CUT_OFF = "its host was cut off from the store"
 
 
 class Recorded(NamedTuple):
@@ -51,17 +57,30 @@ class Record:
         try:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                os.posix_fallocate(descriptor, 0, LINE * (slots + 1))
+                os.posix_fallocate(descriptor, 0, LINE * (slots + HEADS))
             finally:
                 os.close(descriptor)
         except OSError as error:
             kind = errors.StoreFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else errors.StoreUnreachable
             raise kind(f"cannot make the run record {str(self.path)!r}: {error.strerror}", "free some space") from error
 
+    def hold(self, until: float) -> None:
+        """Let its shim's commands run until this moment by the clock since the boot; without end they may anyway.
+
+        If that cannot be written, they are stopped earlier than they would have to be.
+        """
+        if not math.isinf(until):
+            with contextlib.suppress(OSError):
+                descriptor = os.open(self.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                try:
+                    os.pwrite(descriptor, line(HOLDS, f"{until:.3f}"), LINE)
+                finally:
+                    os.close(descriptor)
+
     def run(self, name: str) -> Recorded | None:
         """Return what it says of the run, or None if the shim was never about to start it."""
-        for line in self._lines()[1:]:
-            fields = line.split()
+        for words in self._lines()[1:]:
+            fields = words.split()
             if fields and fields[0] == name:
                 return _recorded(fields[1:])
         return None
@@ -86,7 +105,7 @@ class Record:
 
     def pids(self) -> set[int]:
         """Return the pids of all commands that it names."""
-        found = (line.split() for line in self._lines()[1:])
+        found = (words.split() for words in self._lines()[1:])
         return {int(fields[2]) for fields in found if fields[2:]}
 
     def may_start_more(self) -> bool:
@@ -108,13 +127,32 @@ class Record:
         return [content[start : start + LINE].strip(b"\0\n ").decode("ascii", "replace") for start in starts]
 
 
+def execution_of(status: int, started_at: int, ended_at: int, seconds: float, *, is_cut: bool) -> Execution:
+    """Return how a run ended, from what the shim says, which goes by the machine's own clock.
+
+    Args:
+        status: as `wait` gives it.
+        started_at: in milliseconds since the epoch.
+        ended_at: likewise.
+        seconds: that it took.
+        is_cut: whether the shim had killed it because its lease was about to end.
+    """
+    execution = execution_of_wait_status(
+        status,
+        started_at=clock.shared(started_at),
+        finished_at=clock.shared(ended_at),
+        duration_seconds=seconds,
+    )
+    if is_cut and not execution.is_success():
+        return execution._replace(outcome=Outcome.RETURNED, error=CUT_OFF)
+    return execution
+
+
 def _recorded(fields: list[str]) -> Recorded:
     keeper, pid, before, after, started_at, began = fields[:6]
-    since = clock.shared(int(started_at))  # the shim goes by the machine's own
     execution = None
     if fields[6:]:
-        status, ended_at, seconds = fields[6:9]
-        execution = execution_of_wait_status(
-            int(status), started_at=since, finished_at=clock.shared(int(ended_at)), duration_seconds=float(seconds)
-        )
-    return Recorded(int(keeper), int(pid), (float(before), float(after)), since, float(began), execution)
+        status, ended_at, seconds, *cut = fields[6:]
+        execution = execution_of(int(status), int(started_at), int(ended_at), float(seconds), is_cut=bool(cut))
+    born = float(before), float(after)
+    return Recorded(int(keeper), int(pid), born, clock.shared(int(started_at)), float(began), execution)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl import clock
+from queuectl.worker.living import is_overdue
 from queuectl.worker.record import Record
 from queuectl.worker.task import run_name
 from queuectl.worker.wakeup import is_present, present_names
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from queuectl.repository.base import Lease, Worker, WorkerIdentity
     from queuectl.repository.protocol import JobRepository
+
+
+class Found(NamedTuple):
+    """A run that is ours now."""
+
+    lease: Lease
+    record: Record
+    host: str = ""  #: that of the worker it was taken from, if that has another data directory than we
 
 
 class Rescue:
@@ -31,8 +41,9 @@ class Rescue:
         self._identity = identity
         self._runs = repository.directory / "runs"
         self.has_company = True  #: whether there was another worker, alive or dead, at the last look
+        self.look_at = math.inf  #: when the lease of one elsewhere may be over, by the monotonic clock
 
-    def find(self, *, everyone: bool, only_ended: bool, lease_seconds: float) -> Iterator[tuple[Lease, Record]]:
+    def find(self, *, everyone: bool, only_ended: bool, lease_seconds: float) -> Iterator[Found]:
         """Take over the runs of dead workers; yield them with their run records.
 
         Each one is yielded as soon as it is ours: what fails afterwards does not lose it.
@@ -43,21 +54,23 @@ class Rescue:
             lease_seconds: how long the leases that are taken over hold.
         """
         dead = self._dead_pipes()
-        if not dead and not everyone:
+        if not dead and not everyone and time.monotonic() < self.look_at:
             return
         for worker in self._repository.workers():
             if worker.id != self._worker and self._is_gone(worker):
                 yield from self._take(worker, only_ended=only_ended, lease_seconds=lease_seconds)
                 self._repository.leave(worker.id)
-        needed = {worker.identity.presence for worker in self._repository.workers()}
+        registered = self._repository.workers()
+        self._look_again(registered)
+        needed = {worker.identity.presence for worker in registered}
         for name in dead:
             if name not in needed:
                 (self._repository.directory / "workers" / name).unlink(missing_ok=True)
 
-    def unknown(self, known: Container[str]) -> list[tuple[Lease, Record]]:
+    def unknown(self, known: Container[str]) -> list[Found]:
         """Return what the store says we hold, but for the known tokens, with the run records."""
         leases = self._repository.leases_of(self._worker)
-        return [(lease, Record(self._runs / lease.record)) for lease in leases if lease.token not in known]
+        return [Found(lease, Record(self._runs / lease.record)) for lease in leases if lease.token not in known]
 
     def sweep(self) -> None:
         """Remove the run records that nobody needs any more."""
@@ -76,28 +89,43 @@ class Rescue:
         self.has_company = bool(names)
         return [name for name in names if not is_present(directory, name)]
 
+    def _look_again(self, workers: Iterable[Worker]) -> None:
+        """Note when the lease of one that we see only through the store may be over."""
+        ends = [one.heartbeat_at / 1000 + one.lease_seconds for one in workers if self._is_elsewhere(one)]
+        self.look_at = time.monotonic() + max(1.0, min(ends) - clock.now() / 1000) if ends else math.inf
+
+    def _is_elsewhere(self, worker: Worker) -> bool:
+        """Say whether a worker has another data directory: we see neither its pipe nor its run record."""
+        return worker.identity.home != self._identity.home
+
     def _is_gone(self, worker: Worker) -> bool:
         """Say whether a worker is dead, or has hung for longer than its lease.
 
         Wall clocks jump, so on one machine the monotonic clock decides, which all its
-        processes share. The wall clock is for stores that several machines write.
+        processes share. The clock of the store is for stores that several machines write.
         """
+        if self._is_elsewhere(worker):
+            return is_overdue(worker)
         same_boot = worker.identity.boot_id == self._identity.boot_id
         if same_boot and is_present(self._repository.directory, worker.identity.presence):
             return time.monotonic() - worker.heartbeat_ticks > worker.lease_seconds
         if same_boot or worker.identity.host == self._identity.host:
             return True
-        return clock.now() - worker.heartbeat_at > worker.lease_seconds * 1000
+        return is_overdue(worker)
 
-    def _take(self, worker: Worker, *, only_ended: bool, lease_seconds: float) -> list[tuple[Lease, Record]]:
+    def _take(self, worker: Worker, *, only_ended: bool, lease_seconds: float) -> list[Found]:
         leases = list(self._repository.leases_of(worker.id))
         if only_ended:
             leases = [lease for lease in leases if not self._may_run(lease)]
-        if not leases:
+        if not leases or (self._is_elsewhere(worker) and self._has_come_back(worker)):
             return []
-        now = clock.now()
-        taken = self._repository.rescue(leases, worker=self._worker, now=now, lease_seconds=lease_seconds)
-        return [(lease, Record(self._runs / lease.record)) for lease in taken]
+        taken = self._repository.rescue(leases, worker=self._worker, now=clock.now(), lease_seconds=lease_seconds)
+        host = worker.identity.host if self._is_elsewhere(worker) else ""
+        return [Found(lease, Record(self._runs / lease.record), host) for lease in taken]
+
+    def _has_come_back(self, worker: Worker) -> bool:
+        """Say whether a worker elsewhere has given a sign of life: what it holds it may have claimed after that."""
+        return any(one.id == worker.id and not is_overdue(one) for one in self._repository.workers())
 
     def _may_run(self, lease: Lease) -> bool:
         record = Record(self._runs / lease.record)

@@ -1,10 +1,10 @@
-"""The runs that a worker has in hand: starting, following, stopping them."""
+"""The runs that a worker has in hand: starting and following them."""
 
 from __future__ import annotations
 
+import math
 import select
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl import clock as clocks
@@ -12,17 +12,15 @@ from queuectl.model import Execution, Outcome
 from queuectl.worker import process
 from queuectl.worker.ahead import lines
 from queuectl.worker.launch import Launch
-from queuectl.worker.task import Adopted, Stop, Task
+from queuectl.worker.task import Adopted, Task
+from queuectl.worker.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from queuectl.repository.base import Lease
     from queuectl.worker.record import Record
-
-#: Seconds between TERM and KILL.
-GRACE = 5.0
 
 
 class Over(NamedTuple):
@@ -33,7 +31,7 @@ class Over(NamedTuple):
     passing: bool = False  #: it could not start for a reason that has nothing to do with the job
 
 
-class Runs:
+class Runs(Tasks):
     """All runs of one worker, its own and the adopted ones.
 
     Args:
@@ -48,34 +46,20 @@ class Runs:
     def __init__(  # noqa: PLR0913
         self, *, store: str, directory: Path, record: Record, worker: str, slots: int, poll: select.poll
     ) -> None:
-        self.tasks: dict[str, Task] = {}  #: by the run's name
+        super().__init__(record, slots)
         self.shim_was_lost = False
         self._begun: list[Task] = []
         self._over: list[Over] = []
         self._store = store
         self._launch = Launch(store, str(directory), worker)
-        self._record = record
         self._poll = poll
         self._free = list(range(lines(slots)))
-        self._slots = slots
         self._shim: process.Shim | None = None
+        self._until = math.inf
 
     def room(self, ahead: int) -> int:
         """Return how many more may be launched, so many of them before a slot is free."""
         return max(0, min(self._slots + ahead - len(self.tasks), len(self._free)))
-
-    def begun(self) -> list[Task]:
-        """Return those that go on."""
-        return [task for task in self.tasks.values() if task.began is not None]
-
-    def waiting(self) -> list[Task]:
-        """Return those that wait in the shim for a slot."""
-        return [task for task in self.tasks.values() if task.began is None]
-
-    def surplus(self) -> list[Task]:
-        """Return those of them for which no slot is free; the others the shim has only not got to yet."""
-        waiting = self.waiting()
-        return waiting[max(0, self._slots - (len(self.tasks) - len(waiting))) :]
 
     def take_begun(self) -> list[Task]:
         """Return the runs that have begun since the last call; they may be over by now."""
@@ -103,6 +87,14 @@ class Runs:
             self._shim = None
         for task in self.adopted():
             self._unfollow(task)
+
+    def hold(self, until: float) -> None:
+        """Let all that goes on here do so until this moment by the clock since the boot, whatever becomes of us."""
+        self._until = until
+        for record in {
+            record.path: record for record in (self._record, *(task.record for task in self.adopted()))
+        }.values():
+            record.hold(until)
 
     # -- starting ---------------------------------------------------------------------
 
@@ -140,6 +132,14 @@ class Runs:
         if starts and self._shim is not None:
             self._shim.send([self._most(), *starts])
 
+    def give_back(self, leases: Sequence[Lease], reason: str) -> None:
+        """Start none of these freshly claimed jobs."""
+        for lease in leases:
+            assert self._shim is not None  # noqa: S101 - the caller has prepared
+            task = Task(lease, self._shim, self._free.pop())
+            self.tasks[task.run] = task
+            self._end(task, Execution(Outcome.RETURNED, None, reason, None, clocks.now(), None))
+
     def arm(self) -> None:
         """Wait for room on the way to the shim as well, if it was full."""
         if self._shim is not None:
@@ -153,10 +153,14 @@ class Runs:
     def _most(self) -> tuple[str, int]:
         return "most", max(0, self._slots - len(self.adopted()))
 
-    def adopt(self, lease: Lease, record: Record) -> bool:
-        """Follow the run of a worker that is gone; say whether it still goes on."""
-        task = Adopted(lease, record, self._store)
+    def adopt(self, lease: Lease, record: Record, host: str = "") -> bool:
+        """Follow the run of a worker that is gone; say whether it still goes on.
+
+        `host` is that worker's, if its data directory is not ours.
+        """
+        task = Adopted(lease, record, self._store, host)
         self.tasks[task.run] = task
+        record.hold(self._until)  # before the look: it may be the last moment
         goes_on = not self._look_at(task)
         self.balance()
         return goes_on
@@ -178,19 +182,6 @@ class Runs:
         for task in self.adopted():
             if task.look_at <= clock:
                 self._look_at(task)
-
-    def adopted(self) -> list[Adopted]:
-        """Return the runs that another worker, or a shim that is gone, had started."""
-        return [task for task in self.tasks.values() if isinstance(task, Adopted)]
-
-    def moments(self) -> Iterator[float]:
-        """Yield when something is due for a run, by the monotonic clock."""
-        for task in self.tasks.values():
-            ends = task.stop.kill_at if task.stop else task.times_out_at()
-            if ends is not None:
-                yield ends
-            if isinstance(task, Adopted):
-                yield task.look_at
 
     def _hear(self, shim: process.Shim) -> None:
         news = shim.news()
@@ -243,48 +234,6 @@ class Runs:
         self._over.append(Over(task, execution, passing))
         if isinstance(task, Adopted):
             self.balance()
-
-    # -- stopping ---------------------------------------------------------------------
-
-    def stop(self, task: Task, cause: str, grace: float) -> None:
-        """Ask a command to end, and see to it that it does after `grace` seconds."""
-        kill_at = time.monotonic() + grace
-        if task.stop is None:
-            task.signal(process.TERM)
-            task.stop = Stop(cause, kill_at)
-        else:
-            task.stop = Stop(task.stop.cause, min(task.stop.kill_at, kill_at))
-
-    def cancel(self, token: str, grace: float) -> None:
-        """Stop the run under this token because a person does not want it any more."""
-        for task in list(self.tasks.values()):
-            if task.lease.token == token and (task.stop is None or task.stop.cause != "cancel"):
-                task.stop = None  # this reason comes before any other
-                self.stop(task, "cancel", grace)
-
-    def stop_all(self, grace: float) -> None:
-        """Stop every run because the worker stops."""
-        for task in list(self.tasks.values()):
-            self.stop(task, "stop", grace)
-
-    def enforce(self, clock: float) -> None:
-        """Stop what has run too long, kill what did not end in its time."""
-        for task in list(self.tasks.values()):
-            ends = task.times_out_at()
-            if task.stop is not None and clock >= task.stop.kill_at:
-                task.signal(process.KILL)
-                task.stop = task.stop._replace(kill_at=clock + 1.0)
-            elif task.stop is None and ends is not None and clock >= ends and self._began_so_early(task, clock):
-                self.stop(task, "timeout", GRACE)
-
-    def _began_so_early(self, task: Task, clock: float) -> bool:
-        """Say whether the time is up by the shim's account: it may have been slow to start the command."""
-        if not isinstance(task, Adopted):
-            # For want of a descriptor, say, the record may be out of reach; then our own account counts.
-            with suppress(OSError, ValueError):
-                found = self._record.run(task.run)
-                task.began = found.began if found else clock  # not found: it has not begun at all
-        return clock >= (task.times_out_at() or 0.0)
 
     def reap_strangers(self) -> None:
         """Bury children that fell to us when their parent died, but none whose end counts."""

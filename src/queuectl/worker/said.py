@@ -9,10 +9,15 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from stat import S_ISREG
+from typing import TYPE_CHECKING
 
 from queuectl import errors
 from queuectl.duration import parse_duration
-from queuectl.worker.logs import last_line_of, log_name
+from queuectl.worker.logs import end_of, last_line_of, log_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
 
 #: Bytes of the log in which its last line is looked for.
 _END = 4096
@@ -27,7 +32,7 @@ def wish_name(seq: int, run: int) -> str:
 
 def retry_after(directory: str, seq: int, run: int) -> float | None:
     """Return the seconds that a run said to wait before the next, None if it said nothing that makes sense."""
-    content = _read(f"{directory}/{wish_name(seq, run)}", _LONGEST + 1)
+    content = _read(f"{directory}/{wish_name(seq, run)}", lambda file: file.read(_LONGEST + 1))
     if len(content) > _LONGEST:
         return None
     with suppress(errors.InvalidInput, UnicodeDecodeError):
@@ -43,21 +48,19 @@ def forget_wish(directory: str, seq: int, run: int) -> None:
 
 def last_line(directory: str, seq: int, run: int) -> str:
     """Return the last line that a run printed and that is not blank, empty if there is none."""
-    return last_line_of(_read(f"{directory}/{log_name(seq, run)}", _END, from_end=True))
+    return last_line_of(printed(directory, seq, run, _END))
 
 
-def _read(path: str, size: int, *, from_end: bool = False) -> bytes:
-    """Return the first bytes of a file, or its last; none if it cannot be had."""
+def printed(directory: str, seq: int, run: int, size: int) -> bytes:
+    """Return the end of what a run printed, so many bytes at the most; none if it cannot be had."""
+    return _read(f"{directory}/{log_name(seq, run)}", lambda file: end_of(file, size))
+
+
+def _read(path: str, read: Callable[[BinaryIO], bytes]) -> bytes:
+    """Read from a regular file; nothing if it cannot be had."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+            return read(file) if S_ISREG(os.fstat(descriptor).st_mode) else b""
     except OSError:
         return b""
-    try:
-        status = os.fstat(descriptor)
-        if not S_ISREG(status.st_mode):
-            return b""
-        return os.pread(descriptor, size, max(0, status.st_size - size) if from_end else 0)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)

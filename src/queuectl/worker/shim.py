@@ -17,18 +17,23 @@ Messages are values of `marshal` behind a length of four bytes: both ends are th
 interpreter. To the shim: `("most", number)` of runs at a time; `("run", slot, run, command, cwd,
 environment, log, cap)`; `("signal", slot, run, number)`, which drops a run that waits; and `("drop",
 slot, run)`, which lets one go on that does not. From it: lists of `("started", slot, run)`, `("ended",
-slot, run, status, started_at, ended_at, seconds)`, `("failed", slot, run, what, errno)` and
+slot, run, status, started_at, ended_at, seconds, cut)`, `("failed", slot, run, what, errno)` and
 `("dropped", slot, run)`.
 
 The run record is a file of lines of equal length, rewritten in place by one `write` each: the
-first one is about the shim, the others about the runs, one a slot. A slot is used again only
-after what it held has been settled.
+first one is about the shim, the second says how long the leases hold, the others are about the
+runs, one a slot. A slot is used again only after what it held has been settled.
+
+The second line is the workers', and blank on a store of one machine. Where there are several it is
+a moment by the clock since the boot, which whoever holds the leases moves on. If nobody has, all
+that still runs then is killed: another machine is about to start it.
 """
 
 from __future__ import annotations
 
 import fcntl
 import marshal
+import math
 import os
 import select
 import signal
@@ -39,7 +44,10 @@ from contextlib import suppress
 #: Length of a line of the run record in bytes, with its newline. A power of two: no line lies in
 #: two pages, so none is ever seen half written.
 LINE = 256
-VERSION = 1
+VERSION = 2
+#: Lines before those of the runs, and the first word of the second one.
+HEADS = 2
+HOLDS = "holds"
 #: Length in bytes of what stands before a message: its length.
 HEAD = 4
 #: Seconds between two looks at the size of the logs of commands that run long.
@@ -60,7 +68,7 @@ def line(*fields: object) -> bytes:
 class Run:
     """A command that runs."""
 
-    __slots__ = ("after", "before", "began", "cap", "log", "path", "pid", "run", "slot", "started_at")
+    __slots__ = ("after", "before", "began", "cap", "cut", "log", "path", "pid", "run", "slot", "started_at")
 
     def __init__(self, slot: int, run: str, log: int, path: bytes, cap: int) -> None:
         self.slot = slot
@@ -69,12 +77,13 @@ class Run:
         self.path = path
         self.cap = cap
         self.pid = 0
+        self.cut = False
         self.started_at = time.time_ns() // 1_000_000
         self.began = time.monotonic()
         self.before = self.after = time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def record(self, *end: object) -> bytes:
-        """Return the line that says so; `end` is status, instant and seconds."""
+        """Return the line that says so; `end` is status, instant, seconds, and `cut` if its lease was about to end."""
         born = f"{self.before:.3f} {self.after:.3f}"
         return line(self.run, os.getpid(), self.pid, born, self.started_at, f"{self.began:.4f}", *end)
 
@@ -95,6 +104,7 @@ class Shim:
         self.unread = b""
         self.unsent = b""
         self.look_at = 0.0
+        self.over_at = 0.0  # when nothing may run any more, unless the record says something else by then
         self.report_at = 0.0
         self.events: list[tuple[object, ...]] = []
         self.introduce()
@@ -113,8 +123,7 @@ class Shim:
         while self.attached or self.running:
             if self.attached:
                 poll.register(self.worker, select.POLLIN | (select.POLLOUT if self.unsent else 0))
-            patience = LINGER if self.events else LOOK
-            for descriptor, event in poll.poll(patience * 1000 if self.running else None):
+            for descriptor, event in poll.poll(self.patience() * 1000 if self.running else None):
                 if descriptor == children:
                     os.read(children, 512)
                     self.reap()
@@ -122,12 +131,36 @@ class Shim:
                     self.listen()
                     if not self.attached:
                         poll.unregister(self.worker)
+            if (self.running or self.waiting) and self.is_over():
+                self.cut()
             self.start_next()
             if not self.lingers():
                 self.report()
             self.tidy()
             if time.monotonic() >= self.look_at:
                 self.look_at_logs()
+
+    def patience(self) -> float:
+        """Return the seconds until there is something to do though nothing has happened."""
+        if self.events:
+            return LINGER
+        return max(LINGER, min(LOOK, self.over_at - time.clock_gettime(time.CLOCK_BOOTTIME)))
+
+    def is_over(self) -> bool:
+        """Say whether the leases are about to end by which all this runs."""
+        if time.clock_gettime(time.CLOCK_BOOTTIME) < self.over_at:
+            return False
+        words = os.pread(self.record, LINE, LINE).split()
+        self.over_at = float(words[1]) if words[:1] == [HOLDS.encode()] else math.inf
+        return time.clock_gettime(time.CLOCK_BOOTTIME) >= self.over_at
+
+    def cut(self) -> None:
+        """Kill what runs and drop what waits: it may be about to run elsewhere."""
+        for slot, name in list(self.waiting):
+            self.stop(slot, name)
+        for run in self.running.values():
+            run.cut = True
+            kill_group(run.pid, signal.SIGKILL)
 
     def listen(self) -> None:
         """Read what the worker wants, and do it."""
@@ -158,7 +191,7 @@ class Shim:
 
     def start_next(self) -> None:
         """Start what waits, in its order, as far as it may."""
-        while self.waiting and len(self.running) < self.most:
+        while self.waiting and len(self.running) < self.most and not self.is_over():
             slot, run = key = next(iter(self.waiting))
             self.start(slot, run, *self.waiting.pop(key))
 
@@ -179,7 +212,7 @@ class Shim:
             log = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW, 0o600)
             run = Run(slot, name, log, path, cap)
             # Written before the command is there: without this line it certainly never ran.
-            os.pwrite(self.record, run.record(), LINE * (slot + 1))
+            os.pwrite(self.record, run.record(), LINE * (slot + HEADS))
             what = "cwd"
             os.chdir(cwd)
             what = "spawn"
@@ -198,7 +231,7 @@ class Shim:
     def note(self, slot: int, text: bytes) -> None:
         """Write a line of the record; if that fails the worker, if it lives, is told all the same."""
         with suppress(OSError):
-            os.pwrite(self.record, text, LINE * (slot + 1))
+            os.pwrite(self.record, text, LINE * (slot + HEADS))
 
     def spawn(self, log: int, command: bytes, environment: dict[bytes, bytes]) -> int:
         """Start `/bin/sh -c command`; posix_spawn uses vfork, whose cost does not grow with us."""
@@ -244,8 +277,8 @@ class Shim:
     def end(self, run: Run, status: int) -> None:
         """Record how a command ended, before anybody is told."""
         ended_at, seconds = time.time_ns() // 1_000_000, time.monotonic() - run.began
-        self.note(run.slot, run.record(status, ended_at, f"{seconds:.4f}"))
-        self.events.append(("ended", run.slot, run.run, status, run.started_at, ended_at, seconds))
+        self.note(run.slot, run.record(status, ended_at, f"{seconds:.4f}", *(["cut"] if run.cut else [])))
+        self.events.append(("ended", run.slot, run.run, status, run.started_at, ended_at, seconds, run.cut))
         size = os.fstat(run.log).st_size
         if size > run.cap:
             shorten(run.log, run.cap, size)

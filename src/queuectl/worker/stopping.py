@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from queuectl.worker.events import EventKind
-from queuectl.worker.runs import GRACE
+from queuectl.worker.tasks import GRACE
 
 if TYPE_CHECKING:
     from queuectl.repository.base import Requests

@@ -22,7 +22,7 @@ _SOON, _LATER = 0.01, 1.0
 class Stop(NamedTuple):
     """Why a run is being stopped, and until when it has time to end by itself."""
 
-    cause: str  #: `timeout`, `stop` or `cancel`
+    cause: str  #: `timeout`, `stop`, `cancel`, or `cut` (off from the store)
     kill_at: float  #: by the monotonic clock
 
 
@@ -61,9 +61,16 @@ class Task:
 
 
 class Adopted(Task):
-    """A run whose worker or shim is gone, followed through its run record."""
+    """A run whose worker or shim is gone, followed through its run record.
 
-    def __init__(self, lease: Lease, record: Record, store: str) -> None:
+    Args:
+        record: what its shim writes, if that is there.
+        store: the location of the store.
+        host: where its worker was, if that has kept its run records elsewhere. Unless the run is older than that
+            worker, and has been here all the time, it cannot be followed: its host has stopped it.
+    """
+
+    def __init__(self, lease: Lease, record: Record, store: str, host: str = "") -> None:
         self.lease = lease
         self.stop = None
         self.slot = -1
@@ -76,6 +83,7 @@ class Adopted(Task):
         self.look_at = 0.0  #: when to look again, by the monotonic clock
         self.is_abandoned = False  #: the shim that had to start it is gone for certain
         self._store = store
+        self._host = host
         self._end: Execution | None = None
 
     def look(self) -> Execution | None:
@@ -138,6 +146,12 @@ class Adopted(Task):
             return _over(Outcome.NEVER_STARTED, "its worker died before the command was started")
         if self.record.exists():
             return self._find_out()
+        return self._without_record()
+
+    def _without_record(self) -> Execution | None:
+        """Tell how a run ended of which nothing is written here, unless it is still there."""
+        if self._host:
+            return _over(Outcome.LOST, f"lost: its worker on host {self._host!r} has not been heard of")
         stray = process.find_stray(self.run, self._store)
         if stray is None:
             return _over(Outcome.LOST, "lost: its worker is gone and so is its run record")

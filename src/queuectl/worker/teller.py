@@ -54,6 +54,13 @@ class Teller:
         slots = "1 slot" if self._slots == 1 else f"{self._slots} slots"
         self.say(EventKind.WORKER_STARTED, message=f"{slots}, store {store}")
 
+    def cut_off(self, running: int) -> None:
+        """Report that the store has not answered for too long."""
+        jobs = (
+            "1 running job before its lease ends" if running == 1 else f"{running} running jobs before their leases end"
+        )
+        self.say(EventKind.WARNING, message=f"cut off from the store; stopping {jobs}")
+
     def report(self, job: Job, settlement: Settlement, *, refused: bool) -> None:
         """Report the outcome of a run, once it is written or refused."""
         kind = EventKind.LEASE_LOST if refused else _KINDS.get(type(settlement.verdict), EventKind.JOB_RETURNED)

@@ -94,7 +94,7 @@ def _demand_workers(session: Session, order: Order, jobs: Sequence[Job]) -> None
     Raises:
         OperationFailed: it cannot, and would be waited for in vain. Nothing is changed.
     """
-    from queuectl.cli.status import live_workers
+    from queuectl.worker.living import live_workers
 
     served = [worker.identity.queues for worker in live_workers(session.repository)]
     if not served:
@@ -147,7 +147,7 @@ def _watch(session: Session, jobs: Sequence[Job], stops: Stops) -> list[Fate]:
 
 def _tell_hindrance(session: Session, waiting: Sequence[Job]) -> bool:
     """Say what keeps the canaries from starting that came between, a pause or the lack of a worker; was there any?"""
-    from queuectl.cli.status import live_workers
+    from queuectl.worker.living import live_workers
 
     for job in waiting:
         if job.state is JobState.PENDING and (pause := _pause_of(session, job.queue)):
