@@ -26,7 +26,8 @@ def ask(statement: str) -> int:
     """Run a statement and return its only number, or 0."""
     with psycopg.connect(ADDRESS, autocommit=True) as db:
         cursor = db.execute(statement)
-        return int(cursor.fetchone()[0]) if cursor.description else 0
+        row = cursor.fetchone() if cursor.description else None
+        return int(row[0]) if row else 0
 
 
 match VERB, *REST:

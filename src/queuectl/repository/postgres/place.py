@@ -75,7 +75,7 @@ def place_of(url: str) -> Place:
     ours = [("schema", schema)] if schema != DEFAULT_SCHEMA else []
     options = " ".join(
         [
-            f"-csearch_path={schema} -cplan_cache_mode=force_generic_plan",
+            f"-csearch_path={schema}",
             *(value for name, value in others if name == "options"),
         ]
     )

@@ -41,12 +41,12 @@ class Joining(Connection):
             db.execute(_SEEN, (identity.home, now))
             db.execute(_FORGET, (now - _FORGOTTEN,))
             db.execute(_FORGET_LEFTOVERS)
-        number: int = Workers.join(self, identity, now=now, ticks=ticks, lease_seconds=lease_seconds)
+        number: int = Workers.join(self, identity, now=now, ticks=ticks, lease_seconds=lease_seconds)  # type: ignore[arg-type]
         return number
 
     def renew(self, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:
         """Record a sign of life; see `JobRepository.renew`."""
-        asked: str | None = Workers.renew(self, worker, now=now, ticks=ticks, lease_seconds=lease_seconds)
+        asked: str | None = Workers.renew(self, worker, now=now, ticks=ticks, lease_seconds=lease_seconds)  # type: ignore[arg-type]
         with self._working() as db:
             db.execute(_SEEN, (self.home, now))
             _fold(db, self._place.lock)
