@@ -57,14 +57,14 @@ def examine_store(url: str, *, now: int, thorough: bool = False, numbers: Sequen
 
 
 def engine_of(url: str) -> Engine:
-    """Return the library that keeps the store that `url` names, there or not.
+    """Return what keeps the store that `url` names, there or not.
 
     Raises:
         StoreError: there is no such engine.
     """
     if _is_server(url):
         _check_driver()
-        from queuectl.repository.postgres.examine import engine as server
+        from queuectl.repository.postgres.server import engine as server
 
         return server(url)
     _path(url)

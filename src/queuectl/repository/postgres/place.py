@@ -68,7 +68,6 @@ def place_of(url: str) -> Place:
         raise InvalidInput(
             f"{quoted(schema)} is not a name for a schema of ours",
             "in ?schema=NAME use small letters, digits and _, a letter first",
-            "in ?schema=NAME use small letters, digits and _, a letter first",
         )
     others = [(name, value) for name, value in parameters if name != "schema"]
     public = [(name, value) for name, value in others if name.lower() not in _SECRETS]
