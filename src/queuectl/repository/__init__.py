@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from queuectl.repository.protocol import JobRepository
 
 
-def open_repository(url: str, *, create: bool = True) -> JobRepository:
+def open_repository(url: str, *, create: bool = True, patience: float | None = None) -> JobRepository:
     """Open the store that `url` names: a path, `sqlite:///path`, or `postgresql://…`.
 
     Args:
         url: as the user gave it.
-        create: whether a file that is not there may be made.
+        create: whether a store that is not there may be made.
+        patience: seconds to wait for a lock, or for a server that does not answer; None: the engine's own.
 
     Raises:
         StoreError: it cannot be opened; the message says why.
@@ -28,10 +29,13 @@ def open_repository(url: str, *, create: bool = True) -> JobRepository:
         _check_driver()
         from queuectl.repository.postgres import PostgresRepository
 
-        return PostgresRepository(url, create=create)
+        return PostgresRepository(url, create=create, patience=patience)
     from queuectl.repository.sqlite import SqliteRepository
 
-    return SqliteRepository(_path(url), create=create)
+    repository = SqliteRepository(_path(url), create=create)
+    if patience is not None:
+        repository.patience = patience
+    return repository
 
 
 def examine_store(url: str, *, now: int, thorough: bool = False, numbers: Sequence[int] = ()) -> StoreFacts:

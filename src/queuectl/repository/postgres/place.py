@@ -39,6 +39,10 @@ _DEFAULTS = {
 }
 
 
+#: Seconds; libpq takes less for this.
+_HURRY = "2"
+
+
 class Place(NamedTuple):
     """A schema in a database on a server."""
 
@@ -48,6 +52,12 @@ class Place(NamedTuple):
     location: str  #: as a URL that leads to the same store; holds no password
     database: str  #: as a URL for PostgreSQL's own programs, which know no `schema=`; holds no password
     shown: str  #: the URL as it was given, with its password hidden
+
+    def hurried(self) -> Place:
+        """Return the same place for those who do not wait long for it, unless the URL says how long one waits."""
+        if "connect_timeout" not in self.defaults:
+            return self
+        return self._replace(defaults=self.defaults | {"connect_timeout": _HURRY})
 
     @property
     def lock(self) -> tuple[int, int]:
