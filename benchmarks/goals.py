@@ -22,7 +22,7 @@ GOALS = {
     "list": Goal(1.3, "×"),
     "status": Goal(1.3, "×"),
     "completion": Goal(1.3, "×"),
-    "bulk": Goal(2, "×"),
+    "bulk": Goal(1.5, "×"),
     "turn": Goal(40, "µs"),
     "history": Goal(1.2, "×"),
     "drain-1": Goal(1.4, "×"),
