@@ -48,6 +48,9 @@ AGAIN = 0.5
 #: Seconds that a turn waits for the store's lock before the loop goes on without it.
 PATIENCE = 1.0
 
+#: A method of each duty that a worker ever needs, all loaded first: later the files may be those of another version.
+DUTIES = ("turn", "renew", "prune", "counts", "settings")
+
 #: What may pass: the worker keeps its results and tries again.
 PASSING = (errors.StoreBusy, errors.StoreFull, errors.StoreReadOnly, errors.StoreUnreachable, OSError)
 
@@ -62,6 +65,8 @@ def run_worker(repository: JobRepository, options: WorkerOptions, observer: Obse
         StoreError: the store was lost; running commands go on and will be adopted.
     """
     repository.patience = PATIENCE
+    for method in DUTIES:
+        getattr(repository, method)
     with Signals() as signals:
         engine = Engine(repository, options, observer, signals)
         try:
