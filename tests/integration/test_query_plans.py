@@ -15,7 +15,7 @@ import pytest
 from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome, Retry
 from queuectl.repository import explaining
 from queuectl.repository.acting import ALL
-from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
+from queuectl.repository.base import EVERY, Filter, IfExists, Settlement, WorkerIdentity
 from queuectl.repository.ordering import Order
 from queuectl.repository.sqlite import SqliteRepository, prune
 from queuectl.repository.telling import START
@@ -54,6 +54,11 @@ def _turn(
     leases = repository.turn(settlements, worker=1, slots=slots, queues=queues, now=NOW, lease_seconds=LEASE).leases
     done = Execution(Outcome.EXITED, 0, None, NOW, NOW, 0.1)
     return [Settlement(lease.job.seq, lease.token, done, Complete()) for lease in leases]
+
+
+def _replace(repository: JobRepository) -> object:
+    spec = JobSpec("true", id="known", tags=("t", "u"))
+    return repository.enqueue([spec, spec], now=NOW, if_exists=IfExists.REPLACE)
 
 
 def _ended_and_pruned(repository: JobRepository, which: Filter = EVERY) -> object:
@@ -309,6 +314,7 @@ class TestTheCost:
             pytest.param(lambda store: _turn(store, queues=("nobody",)), id="claim-from-an-empty-queue"),
             pytest.param(lambda store: _turn(store, settlements=tuple(_turn(store))), id="settle-and-claim"),
             pytest.param(lambda store: store.enqueue([JobSpec("true")], now=NOW), id="enqueue"),
+            pytest.param(_replace, id="replace"),
             pytest.param(lambda store: store.counts(now=NOW), id="status"),
             pytest.param(lambda store: store.list(limit=50), id="list"),
             pytest.param(lambda store: store.list(Filter(states=(JobState.PENDING,)), limit=50), id="list-pending"),

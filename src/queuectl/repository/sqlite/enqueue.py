@@ -48,6 +48,11 @@ _REPLACE = f"""
     WHERE seq = ? AND state <> 'processing'
 """
 
+#: The tags of a job are found by their names only.
+_UNTAG = """
+    DELETE FROM tags WHERE seq = ? AND tag IN (SELECT value FROM jobs, json_each(jobs.tags) WHERE jobs.seq = ?)
+"""
+
 
 class Enqueueing(Connection):
     """The part of the repository that takes jobs in."""
@@ -193,7 +198,7 @@ def _insert_or(db: sqlite3.Connection, row: tuple[Any, ...], tags: Sequence[str]
         raise errors.WrongState(
             f"job {job_id!r} is processing and cannot be replaced", hint=f"wait for it, or queuectl cancel {job_id}"
         )
-    db.execute("DELETE FROM tags WHERE seq = ?", (seq,))
+    db.execute(_UNTAG, (seq, seq))
     try:
         db.execute(_REPLACE, (*row[1:], seq))
     except sqlite3.IntegrityError as error:
