@@ -76,5 +76,5 @@ class Judge:
         """Return the seconds that a run which failed said to wait, if it had the right to and did."""
         self._wishes[lease.token] = lease.job.seq, lease.run
         if execution.outcome is Outcome.EXITED and execution.exit_code == TEMPFAIL:
-            return retry_after(self._directory, lease.job.seq, lease.run)
+            return retry_after(self._directory, lease.job.seq, lease.run, since=execution.started_at or 0)
         return None

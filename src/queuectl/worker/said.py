@@ -16,6 +16,8 @@ from queuectl.worker.logs import last_line_of, log_name
 
 #: Bytes of the log in which its last line is looked for.
 _END = 4096
+#: Milliseconds by which the time of a file may lie before the clock that its writer reads: Linux stamps by its last tick.
+_TICK = 20
 #: Bytes of the longest duration that is read.
 _LONGEST = 100
 
@@ -25,9 +27,13 @@ def wish_name(seq: int, run: int) -> str:
     return log_name(seq, run).removesuffix("log") + "retry"
 
 
-def retry_after(directory: str, seq: int, run: int) -> float | None:
-    """Return the seconds that a run said to wait before the next, None if it said nothing that makes sense."""
-    content = _read(f"{directory}/{wish_name(seq, run)}", _LONGEST + 1)
+def retry_after(directory: str, seq: int, run: int, *, since: int) -> float | None:
+    """Return the seconds that a run said to wait before the next, None if it said nothing that makes sense.
+
+    What was written before its start, at `since`, another run has said: in a store that was put back from a copy,
+    numbers of runs are given once more.
+    """
+    content = _read(f"{directory}/{wish_name(seq, run)}", _LONGEST + 1, since=since - _TICK)
     if len(content) > _LONGEST:
         return None
     with suppress(errors.InvalidInput, UnicodeDecodeError):
@@ -46,15 +52,15 @@ def last_line(directory: str, seq: int, run: int) -> str:
     return last_line_of(_read(f"{directory}/{log_name(seq, run)}", _END, from_end=True))
 
 
-def _read(path: str, size: int, *, from_end: bool = False) -> bytes:
-    """Return the first bytes of a file, or its last; none if it cannot be had."""
+def _read(path: str, size: int, *, from_end: bool = False, since: int = 0) -> bytes:
+    """Return the first bytes of a file, or its last; none if it cannot be had, or has not been written since then."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return b""
     try:
         status = os.fstat(descriptor)
-        if not S_ISREG(status.st_mode):
+        if not S_ISREG(status.st_mode) or status.st_mtime_ns < since * 1_000_000:
             return b""
         return os.pread(descriptor, size, max(0, status.st_size - size) if from_end else 0)
     except OSError:
