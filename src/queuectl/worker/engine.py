@@ -344,6 +344,7 @@ class Engine:
         self._join()
         runs.close()
         self._results.clear()
+        self._judge.disown()
         self._poll.unregister(presence.descriptor)
         presence.close()
         self._adopt(everyone=True)

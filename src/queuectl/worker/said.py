@@ -16,7 +16,7 @@ from queuectl.worker.logs import last_line_of, log_name
 
 #: Bytes of the log in which its last line is looked for.
 _END = 4096
-#: Milliseconds by which the time of a file may lie before the clock that its writer reads: Linux stamps by its last tick.
+#: Milliseconds by which the time of a file may lie before that of its writing: Linux takes the time of its last tick.
 _TICK = 20
 #: Bytes of the longest duration that is read.
 _LONGEST = 100
