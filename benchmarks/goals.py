@@ -40,5 +40,7 @@ GOALS = {
     "growth-status": Goal(1.2, "×"),
     "growth-list": Goal(1.2, "×"),
     "growth-show": Goal(1.2, "×"),
+    "growth-dead": Goal(1.5, "×"),
+    "growth-died": Goal(1.5, "×"),
     "contention-p99": Goal(50, "ms"),
 }

@@ -288,6 +288,14 @@ class TestTheCostOfTheDead:
         few, many = (_steps(store, lambda store: store.dead_signature(group)) for store in dead)
         assert many <= 1.2 * few + 5, (few, many)
 
+    def test_counting_who_died_of_the_same_does_not_grow_with_it(
+        self, dead: tuple[SqliteRepository, SqliteRepository]
+    ) -> None:
+        few, many = (_steps(store, lambda store: store.dead_of("of 3")) for store in dead)
+        assert [store.dead_of("of 3") for store in dead] == [4, 1000]
+        assert dead[0].dead_of("nothing") == 0
+        assert many <= few, (few, many)
+
     def test_a_group_is_listed_by_its_index_in_the_order_of_enqueueing(
         self, dead: tuple[SqliteRepository, SqliteRepository]
     ) -> None:

@@ -15,7 +15,7 @@ DUTIES = {
     "act": ("cancel", "retry"),
     "actions": ("note", "actions"),
     "claim": ("turn", "outlook", "upcoming_retries"),
-    "dead": ("dead_groups", "dead_signature"),
+    "dead": ("dead_groups", "dead_of", "dead_signature"),
     "edit": ("edit",),
     "enqueue": ("enqueue",),
     "explain": ("circumstances",),
