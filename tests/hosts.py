@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from contextlib import ExitStack, closing
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,7 +47,8 @@ DEADLINE = 600.0
 MARKED = """python3 -c '
 import os, sys, time
 def mark(what):
-    os.write(1, f"{what} {os.environ["QUEUECTL_JOB_ID"]} {os.uname().nodename} {os.getpid()} {time.monotonic()}\\n".encode())
+    job, host = os.environ["QUEUECTL_JOB_ID"], os.uname().nodename
+    os.write(1, f"{what} {job} {host} {os.getpid()} {time.monotonic()}\\n".encode())
 mark("begin"); time.sleep(%s); mark("end")' >> %s"""
 
 
@@ -143,8 +145,9 @@ class Site:
     def url(self, schema: str, host: Host | None = None) -> str:
         """Return where the store is, as seen from a host or from the server's own machine."""
         # A cable that was pulled is to be noticed well before the lease ends.
-        hurry = {"tcp_user_timeout": "2000", "connect_timeout": "2"}
-        return self.server.url(schema, host=host.server, **hurry) if host else self.server.url(schema)
+        if host is None:
+            return self.server.url(schema)
+        return self.server.url(schema, host=host.server, tcp_user_timeout="2000", connect_timeout="2")
 
     def start_workers(self, schema: str) -> None:
         """Start the workers of all hosts."""
@@ -221,7 +224,7 @@ def _accounted(jobs: list[Job], lines: list[str]) -> Cut:
     at_once = 0
     for job, runs in begun.items():
         runs.sort()
-        for (_, host, pid), (later, *_) in zip(runs, runs[1:], strict=False):
+        for (_, host, pid), (later, *_) in pairwise(runs):
             at_once += ended.get((job, host, pid), 0.0) > later
     return Cut(
         dict(Counter(job.state.value for job in jobs)),
@@ -285,9 +288,7 @@ def main() -> int:
         with opened() as site:
             begun = time.monotonic()
             often = all_run_once(site, options.jobs)
-            print(
-                f"{options.jobs} jobs in {time.monotonic() - begun:.1f} s; commands by how often they ran: {dict(often)}"
-            )
+            print(f"{options.jobs} jobs in {time.monotonic() - begun:.1f} s; commands by number of runs: {dict(often)}")
             cut = cut_off(site, max(200, options.jobs // 20), cut=options.cut, lease=options.lease, seconds=0.5)
             print(cut)
     except Unavailable as error:
