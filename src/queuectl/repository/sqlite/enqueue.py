@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from queuectl.config import settings_from
 from queuectl.model import NO_POLICY, JobState
 from queuectl.repository.base import Enqueued, IfExists
-from queuectl.repository.sql.arriving import BLOCK, Created, clash, existing, key_taken, random_ids
+from queuectl.repository.sql.arriving import BLOCK, Created, clash, existing, is_running, key_taken, random_ids
 from queuectl.repository.sql.rows import policy_text
 from queuectl.repository.sqlite.connection import Connection
 
