@@ -293,6 +293,8 @@ def test_what_was_claimed_by_an_answer_that_came_too_late_is_given_back_unstarte
     assert "its host was cut off from the store" in site.reasons(job)
     assert (site.home / "ran").read_text() == "\n"
     assert "cut off from the store; nothing is started" in host.said
+    eventually(lambda: "completed" in host.said, "the worker says what it has done")
+    assert [line.split()[1] for line in host.said.splitlines() if job in line] == ["returned", "started", "completed"]
 
 
 def test_what_a_worker_elsewhere_claims_after_it_has_come_back_is_not_taken_from_it(site: Site) -> None:
