@@ -238,7 +238,9 @@ def test_a_command_is_adopted_on_its_own_host_and_lives_beyond_the_lease_of_the_
     end = site.lease_end("first")
     dead.kill()
     site.worker("a", "--name", "second")
-    eventually(lambda: clock.now() > end + 1000, "the lease of the dead one is long over")
+    eventually(
+        lambda: clock.now() > end + 2000 * LEASE, "the lease of the dead one is long over, and more than one since"
+    )
     (site.home / "gate").write_text("go\n")
     assert site.becomes(job, JobState.COMPLETED).runs == 1
 
@@ -293,6 +295,8 @@ def test_what_was_claimed_by_an_answer_that_came_too_late_is_given_back_unstarte
     assert "its host was cut off from the store" in site.reasons(job)
     assert (site.home / "ran").read_text() == "\n"
     assert "cut off from the store; nothing is started" in host.said
+    eventually(lambda: "completed" in host.said, "the worker says what it has done")
+    assert [line.split()[1] for line in host.said.splitlines() if job in line] == ["returned", "started", "completed"]
 
 
 def test_what_a_worker_elsewhere_claims_after_it_has_come_back_is_not_taken_from_it(site: Site) -> None:
