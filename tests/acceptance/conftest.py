@@ -219,6 +219,12 @@ class Shop:
             self._store = open_repository(self.place.url, create=False)
         return self._store
 
+    def forget(self) -> None:
+        """Close the store: another file takes its place."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
     def job(self, job: str) -> Job:
         """Return a job as it is now."""
         return self.store.get(job)

@@ -12,6 +12,7 @@ from queuectl.cli import output
 from queuectl.cli.options import files, shared
 from queuectl.cli.progress import Bar, is_wanted
 from queuectl.cli.words import Command
+from queuectl.config import is_server
 from queuectl.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def command(session: Session, path: str, *, force: bool) -> None:
     """Copy the store into a file, as it is at this moment.
 
     Workers go on meanwhile. The file appears as a whole or not at all, is for its owner alone, and is a
-    store itself: `queuectl --db FILE list` reads it. Logs are not in it.
+    store itself: `queuectl --db FILE list` reads it. Logs are not in it. A store on a server is backed up
+    by pg_dump, which this command then names.
 
     \b
     Examples:
@@ -45,6 +47,8 @@ def command(session: Session, path: str, *, force: bool) -> None:
     from queuectl.cli.wholefile import appearing
 
     repository = session.repository
+    if is_server(repository.location):  # it says at once how that is done, whatever stands under this name
+        repository.backup(path)
     with appearing(path, store=repository.location, force=force) as made:
         with _meter(session) as tell:
             repository.backup(made, tell=tell)

@@ -87,7 +87,7 @@ def tags(session: Session, incomplete: str) -> list[CompletionItem]:
 
 def _answer(session: Session, ask: Callable[[JobRepository], list[CompletionItem]]) -> list[CompletionItem]:
     try:
-        with closing(open_repository(session.url, create=False)) as repository:
+        with closing(open_repository(session.url, create=False, patience=1.0)) as repository:
             return ask(repository)
     except Exception:  # noqa: BLE001 - no store, a busy one, a damaged one: nothing to offer
         return []

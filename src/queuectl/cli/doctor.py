@@ -32,7 +32,7 @@ def command(session: Session, *, thorough: bool) -> int:
       queuectl doctor
       queuectl doctor --thorough --json | jq '.findings[] | select(.level != "ok")'
     """
-    from queuectl.doctor import machine, store, workers
+    from queuectl.doctor import machine, server, store, workers
     from queuectl.doctor.gather import gather
 
     preferences = _preferences(session)
@@ -40,6 +40,7 @@ def command(session: Session, *, thorough: bool) -> int:
     findings = [
         preferences,
         *machine.checks(facts),
+        *server.checks(facts, session.call),
         *store.checks(facts, session.call),
         *workers.checks(facts, session.call),
     ]

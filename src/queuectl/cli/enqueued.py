@@ -111,6 +111,7 @@ def _follow(session: Session, job: Job, how: str, wish: Wish) -> int:
         seconds=wish.seconds,
         write=unbroken(write),
         failed=lambda job: session.say(_retrying(job)),
+        say=session.say,
     )
     if job.state not in FINAL:
         raise time_ran_out(session, [job.id], wish)

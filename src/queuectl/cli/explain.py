@@ -52,17 +52,13 @@ def command(session: Session, job_id: str) -> None:
 
 def _printed(session: Session, job: Job) -> Printed:
     """Return what the job's last run printed last."""
+    from queuectl.cli.printed import log_of
     from queuectl.reasons import NOTHING, Printed
-    from queuectl.worker.logs import Log, log_path
 
     if not job.runs:
         return NOTHING
-    path = log_path(session.repository.directory, job.seq, job.runs)
-    try:
-        at = path.stat().st_mtime_ns // 1_000_000
-    except OSError:
-        return NOTHING
-    return Printed(Log(path).last_line(), at)
+    log = log_of(session.repository, job.seq, job.runs)
+    return Printed(line, log.written_at()) if (line := log.last_line()) else NOTHING
 
 
 def _show(session: Session, job: Job, reasons: Sequence[Reason]) -> None:

@@ -12,7 +12,7 @@ from queuectl.cli import output
 from queuectl.cli.options import shared
 from queuectl.cli.words import Command
 from queuectl.config import is_server
-from queuectl.errors import OperationFailed, quoted
+from queuectl.errors import InvalidInput, OperationFailed, quoted
 
 if TYPE_CHECKING:
     from queuectl.cli.session import Session
@@ -37,7 +37,7 @@ def command(session: Session, *, gitignore: bool) -> None:
     """Make the store, if it is not there.
 
     Any command that needs a store makes it; this one does nothing else. In a pipe it prints the
-    store's path, and whether it was created or there.
+    store's path, or its URL, and whether it was created or there.
 
     \b
     Examples:
@@ -48,6 +48,8 @@ def command(session: Session, *, gitignore: bool) -> None:
 
     url = session.url
     tree = None if is_server(url) else _work_tree(os.path.dirname(session.store))
+    if gitignore and is_server(url):
+        raise InvalidInput("the store is on a server: there is nothing to keep out of git", "leave --gitignore out")
     if gitignore and tree is None:
         raise OperationFailed("the store lies in no git work tree", "leave --gitignore out, or run git init first")
     with closing(open_repository(url)) as repository:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from queuectl.cli.following import follow as follow_job
-from queuectl.cli.following import log_of, write
+from queuectl.cli.following import write
 from queuectl.cli.options import job_ids, shared
+from queuectl.cli.printed import host_elsewhere, host_of, is_cut, log_of
 from queuectl.cli.words import Command
 from queuectl.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from queuectl.cli.session import Session
     from queuectl.model import Job
+    from queuectl.worker.logs import Log
 
 
 @click.command("logs", cls=Command)
@@ -40,10 +42,21 @@ def command(session: Session, job_id: str, *, follow: bool, lines: int | None, a
         raise InvalidInput("logs are bytes and have no JSON form", "leave out --json")
     job = session.repository.get(job_id)
     run = _run_of(session, job, attempt)
-    log = log_of(session.repository, job, run)
+    log = log_of(session.repository, job.seq, run)
     write(log.read() if lines is None else log.tail(lines))
+    _say_where(session, job, run, log, follow=follow)
     if follow:
-        follow_job(session.repository, job, run=run, log=log, only=attempt is not None, write=write)
+        only = attempt is not None
+        follow_job(session.repository, job, run=run, log=log, only=only, write=write, say=session.say)
+
+
+def _say_where(session: Session, job: Job, run: int, log: Log, *, follow: bool) -> None:
+    """Say of a run whose log is on another host what that means for what is shown."""
+    repository = session.repository
+    if is_cut(repository, log):
+        session.say(f"Only the end is kept; the whole log is on {host_of(repository, job, run)}.")
+    elif not follow and run == job.runs and (host := host_elsewhere(repository, job)):
+        session.say(f"Job {job.id!r} runs on host {host}, and so does its log; its end can be seen once it has ended.")
 
 
 def _run_of(session: Session, job: Job, attempt: int | None) -> int:

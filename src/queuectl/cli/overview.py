@@ -91,17 +91,22 @@ def _on_hold(paused: Paused, at: int) -> str:
 
 
 def worker_table(workers: Sequence[Worker], width: int, at: int, glyphs: Glyphs) -> Table:
-    """Return a row a worker: how busy it is, and with what."""
+    """Return a row a worker: how busy it is, and with what; and where, if they are on several hosts."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    hosts = {worker.identity.host for worker in workers}
     table.add_column("WORKER", no_wrap=True, max_width=max(8, width // 3))
+    if len(hosts) > 1:
+        table.add_column("HOST", no_wrap=True, max_width=max(8, width // 4))
     table.add_column("SLOTS", no_wrap=True)
     table.add_column("UP", no_wrap=True)
     table.add_column("RUNS", no_wrap=True, overflow="ellipsis")
     for worker in workers:
         name, busy = worker.identity.name, len(worker.jobs)
         jobs = ", ".join(worker.jobs) or "nothing"
+        host = [Text(cut(safe(worker.identity.host), max(8, width // 4), glyphs.ellipsis))] if len(hosts) > 1 else []
         table.add_row(
             Text(cut(safe(name), max(8, width // 3), glyphs.ellipsis), "bold"),
+            *host,
             Text(f"{busy}/{worker.identity.slots}", "cyan" if busy else "dim"),
             Text(format_duration(-(-max(0, at - worker.started_at) // 1000))),
             Text(cut(safe(jobs[: width * 4]), width, glyphs.ellipsis), "" if busy else "dim"),

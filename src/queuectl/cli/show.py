@@ -43,12 +43,12 @@ def command(session: Session, job_id: str, *, values: bool) -> None:
       queuectl show k3v9 --json | jq '.runs[].exit_code'
     """
     from queuectl.attempts import runs_of
-    from queuectl.worker.logs import Log, log_path
+    from queuectl.cli.printed import log_of
 
     repository, at = session.repository, now()
     job = repository.get(job_id)
     history = repository.history(job)
-    printed = Log(log_path(repository.directory, job.seq, job.runs)).end(_OUTPUT).decode("utf-8", "backslashreplace")
+    printed = log_of(repository, job.seq, job.runs).end(_OUTPUT).decode("utf-8", "backslashreplace")
     fields = _fields(job, values=values)
     runs = runs_of(history, now=at)
     following = _held_back(session, job) or _next(job, at)

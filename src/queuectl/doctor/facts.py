@@ -34,12 +34,13 @@ class Machine(NamedTuple):
     host: str
     boot_id: str
     ticks: float  #: seconds of the monotonic clock, as workers report them
-    file_system: str  #: type of the one that holds the store; empty: unknown
+    file_system: str  #: type of the one that holds the store, or of one on a server our data; empty: unknown
     mount: str  #: where that is mounted
     free: int | None  #: bytes that we may still fill; None: unknown
-    store: Place
-    directory: Place  #: the one that holds the store
+    store: Place | None  #: None: it is on a server
+    directory: Place | None  #: the one that holds the store
     data: Place  #: the store's data directory
+    home: str = ""  #: what tells that one from those of other machines; empty: there is only this one
     log_size: int = 0  #: of SQLite's write-ahead log
     present: frozenset[str] = frozenset()  #: presences of workers that hold their pipes
     records: frozenset[str] = frozenset()  #: names of run records that no living worker or shim keeps

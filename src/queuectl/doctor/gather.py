@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queuectl import errors
-from queuectl.config import parse_location
+from queuectl.config import is_server, parse_location, redact_url, state_directory
 from queuectl.doctor.facts import Facts, Machine, Place, Stray
 from queuectl.doctor.machine import mount_of
 from queuectl.repository import engine_of, examine_store
@@ -24,13 +24,15 @@ from queuectl.worker.wakeup import is_present, present_names
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from queuectl.repository.examination import Engine
+
 
 def gather(url: str, *, now: int, thorough: bool) -> Facts:
     """Return what is known of the store that `url` names, of its machine and of its workers.
 
     Args:
         url: as the user gave it.
-        now: the present.
+        now: the present, by the clock of this machine.
         thorough: whether to read everything, which takes a while.
 
     Raises:
@@ -38,24 +40,39 @@ def gather(url: str, *, now: int, thorough: bool) -> Facts:
         InvalidInput: it names no store.
     """
     engine = engine_of(url)
-    path = Path(parse_location(url).path).absolute()
-    found = processes_of(str(path))
-    numbers = sorted(set(_logged(Path(f"{path}.d/logs")))) if thorough else []
+    if engine.server is not None:  # all instants are its own
+        now += engine.server.ahead
+    location, file, data = _whereabouts(url, engine)
+    found = processes_of(location)
+    numbers = sorted(set(_logged(data / "logs"))) if thorough else []
     store, trouble = None, ("", "")
     try:
         store = examine_store(url, now=now, thorough=thorough, numbers=numbers)
     except errors.StoreError as error:
         trouble = (error.message, error.hint or "")
     if store is not None and store.unknown:  # of a job that was removed meanwhile the log has gone too
-        logged = set(_logged(Path(f"{path}.d/logs")))
+        logged = set(_logged(data / "logs"))
         store = store._replace(unknown=tuple(number for number in store.unknown if number in logged))
     # First the processes, then the leases: none that starts in between is taken for a stray. What has
     # ended in between is none either.
     strays = tuple(Stray(pid, run) for pid, run in found if start_ticks(pid) is not None)
-    real = path.resolve()
-    data = Path(f"{path}.d")
-    kind, mount = _mount(real.parent)
-    machine = Machine(
+    return Facts(now, _machine(engine, file, data, strays), store, trouble, thorough)
+
+
+def _whereabouts(url: str, engine: Engine) -> tuple[str, Path | None, Path]:
+    """Return the store's location as its jobs get it, its file unless it is on a server, and its data directory."""
+    if not is_server(url):
+        path = Path(parse_location(url).path).absolute()
+        return str(path), path.resolve(), Path(f"{path}.d")
+    if engine.server is None or not engine.server.directory:  # one that is not there
+        return redact_url(url), None, Path(f"{state_directory()}/-")
+    return engine.server.location, None, Path(engine.server.directory)
+
+
+def _machine(engine: Engine, file: Path | None, data: Path, strays: tuple[Stray, ...]) -> Machine:
+    lies_in = file.parent if file else next(path for path in data.parents if path.is_dir())
+    kind, mount = _mount(lies_in.resolve())
+    return Machine(
         python=f"Python {sys.version.split()[0]} at {sys.executable}",
         engine=engine,
         user=os.geteuid(),
@@ -64,16 +81,16 @@ def gather(url: str, *, now: int, thorough: bool) -> Facts:
         ticks=time.monotonic(),
         file_system=kind,
         mount=mount,
-        free=_free(real.parent),
-        store=_place(real),
-        directory=_place(real.parent),
+        free=_free(lies_in),
+        store=_place(file) if file else None,
+        directory=_place(lies_in) if file else None,
         data=_place(data),
-        log_size=_size(Path(f"{real}-wal")),
+        home=engine.server.home if engine.server else "",
+        log_size=_size(Path(f"{file}-wal")) if file else 0,
         present=frozenset(name for name in present_names(str(data)) if is_present(str(data), name)),
         records=frozenset(_idle_records(data)),
         strays=strays,
     )
-    return Facts(now, machine, store, trouble, thorough)
 
 
 def _place(path: Path) -> Place:

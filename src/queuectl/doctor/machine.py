@@ -71,14 +71,19 @@ def checks(facts: Facts) -> Iterator[Finding]:
     yield _file_system(facts)
     yield from _rights(facts)
     yield _space(facts)
-    if facts.store is not None:
-        yield _log(facts)
+    if facts.store is not None and facts.machine.store is not None:
+        yield _log(facts.machine.log_size, facts.machine.store)
 
 
 def _engine(facts: Facts) -> Finding:
-    name, version = facts.machine.engine
+    name, version, _, oldest = facts.machine.engine
     text = f"{name} {'.'.join(map(str, version))}"
-    if not has_reset_bug(version):
+    if version < oldest:
+        least = ".".join(map(str, oldest))
+        return Finding(
+            name.lower(), "problem", f"{text} is too old for queuectl", f"upgrade the server to {least} or later"
+        )
+    if name != "SQLite" or not has_reset_bug(version):
         return Finding(name.lower(), "ok", text)
     what = f"{text} has the WAL-reset bug, which may, very rarely, damage a store that several processes write"
     return Finding(
@@ -89,6 +94,8 @@ def _engine(facts: Facts) -> Finding:
 def _file_system(facts: Facts) -> Finding:
     kind, mount = facts.machine.file_system, facts.machine.mount
     where = f"{kind} at {mount}"
+    if facts.machine.store is None:
+        return _file_system_of_data(kind, where)
     if kind in _NETWORK:
         what = f"the store lies on a network file system ({where}), whose locks do not keep writers apart"
         return Finding("file-system", "problem", what, "move the store to a disk of this machine, and its workers too")
@@ -98,13 +105,22 @@ def _file_system(facts: Facts) -> Finding:
     return Finding("file-system", "ok", where if kind else "unknown")
 
 
+def _file_system_of_data(kind: str, where: str) -> Finding:
+    """Judge what holds only logs, run records and pipes."""
+    if kind in _NETWORK:
+        what = f"this machine's data lie on a network file system ({where}): locks and pipes may not work there"
+        return Finding("file-system", "problem", what, "set XDG_STATE_HOME to a directory on a disk of this machine")
+    if kind in _MEMORY:
+        what = f"this machine's data lie in memory ({where}): logs are gone after a reboot"
+        return Finding("file-system", "warning", what, "set XDG_STATE_HOME to a directory on a disk")
+    return Finding("file-system", "ok", where if kind else "unknown")
+
+
 def _rights(facts: Facts) -> Iterator[Finding]:
-    found = [
-        *_rights_of(facts.machine.store, facts, "600"),
-        *_rights_of(facts.machine.directory, facts, ""),
-        *_rights_of(facts.machine.data, facts, "700"),
-    ]
-    yield from found or [Finding("rights", "ok", "only you and root may write the store")]
+    places = [(facts.machine.store, "600"), (facts.machine.directory, ""), (facts.machine.data, "700")]
+    found = [finding for place, private in places if place for finding in _rights_of(place, facts, private)]
+    whose = "this machine's data" if facts.machine.store is None else "the store"
+    yield from found or [Finding("rights", "ok", f"only you and root may write {whose}")]
 
 
 def _rights_of(place: Place, facts: Facts, private: str) -> Iterator[Finding]:
@@ -133,22 +149,16 @@ def _space(facts: Facts) -> Finding:
     if free is None:
         return Finding("space", "ok", "unknown")
     text = f"{free / _MEBIBYTE:,.0f} MiB are free"
-    if free < _NO_SPACE:
-        return Finding(
-            "space", "problem", f"only {text} for the store and its logs", "queuectl prune, or free some space"
-        )
-    if free < _LITTLE_SPACE:
-        return Finding(
-            "space", "warning", f"only {text} for the store and its logs", "queuectl prune, or free some space"
-        )
-    return Finding("space", "ok", text)
+    level = "problem" if free < _NO_SPACE else "warning" if free < _LITTLE_SPACE else "ok"
+    if level == "ok":
+        return Finding("space", level, text)
+    whose = "logs and run records" if facts.machine.store is None else "the store and its logs"
+    return Finding("space", level, f"only {text} for {whose}", "queuectl prune, or free some space")
 
 
-def _log(facts: Facts) -> Finding:
-    size = facts.machine.log_size
+def _log(size: int, store: Place) -> Finding:
     text = f"the write-ahead log has {size / _MEBIBYTE:,.1f} MiB"
     if size < _LARGE_LOG:
         return Finding("log", "ok", text)
-    path = quote(facts.machine.store.path)
     what = f"{text}: somebody has been reading for long, or the last writer was killed"
-    return Finding("log", "warning", what, f"sqlite3 {path} 'PRAGMA wal_checkpoint(TRUNCATE)'")
+    return Finding("log", "warning", what, f"sqlite3 {quote(store.path)} 'PRAGMA wal_checkpoint(TRUNCATE)'")

@@ -13,7 +13,7 @@ from queuectl.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from queuectl.doctor.facts import Facts
+    from queuectl.doctor.facts import Facts, Place
     from queuectl.repository.examination import StoreFacts
 
     Call = Callable[[str], str]
@@ -34,7 +34,8 @@ def checks(facts: Facts, call: Call) -> Iterator[Finding]:
         yield Finding("store", "problem", what, remedy)
         return
     yield _schema(store, call)
-    yield from _integrity(store, facts)
+    if facts.machine.store is not None:  # a server looks after itself
+        yield from _integrity(store, facts.machine.store, facts)
     if store.schema != store.newest_schema or store.complaints:
         return
     if facts.is_thorough:
@@ -53,12 +54,13 @@ def _schema(store: StoreFacts, call: Call) -> Finding:
             f"schema {store.schema}: the next command brings it to {store.newest_schema}; older programs refuse it then"
         )
         return Finding("store", "warning", what, call("init"))
-    return Finding("store", "ok", f"schema {store.schema}, journal mode {store.journal}")
+    journal = f", journal mode {store.journal}" if store.journal else ""
+    return Finding("store", "ok", f"schema {store.schema}{journal}")
 
 
-def _integrity(store: StoreFacts, facts: Facts) -> Iterator[Finding]:
+def _integrity(store: StoreFacts, file: Place, facts: Facts) -> Iterator[Finding]:
     for complaint in store.complaints[:_TOLD]:
-        remedy = f"stop the workers, keep a copy, then sqlite3 {quote(facts.machine.store.path)} .recover"
+        remedy = f"stop the workers, keep a copy, then sqlite3 {quote(file.path)} .recover"
         yield Finding("integrity", "problem", complaint, remedy)
     if not store.complaints:
         how = "every row and index is as it should be" if facts.is_thorough else "nothing is damaged at a quick look"

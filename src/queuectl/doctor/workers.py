@@ -25,10 +25,16 @@ _TOLD = 5
 def condition(worker: Worker, facts: Facts) -> str:
     """Return how a worker is: `alive`, `hung`, `dead`, or `elsewhere`, which cannot be seen from here."""
     machine, identity = facts.machine, worker.identity
+    if identity.home != machine.home:  # it has another data directory, so we cannot see its pipe
+        return _from_afar(worker, facts)
     if identity.boot_id == machine.boot_id and identity.presence in machine.present:
         return "hung" if machine.ticks - worker.heartbeat_ticks > worker.lease_seconds else "alive"
     if identity.host in {machine.host, ""} or identity.boot_id == machine.boot_id:
         return "dead"
+    return _from_afar(worker, facts)
+
+
+def _from_afar(worker: Worker, facts: Facts) -> str:
     return "dead" if facts.now - worker.heartbeat_at > worker.lease_seconds * 1000 else "elsewhere"
 
 
@@ -40,11 +46,29 @@ def checks(facts: Facts, call: Call) -> Iterator[Finding]:
     conditions = [(worker, condition(worker, facts)) for worker in store.workers]
     yield from _troubled(conditions, facts, call)
     serving = [worker for worker, how in conditions if how in {"alive", "elsewhere"}]
-    yield Finding("workers", "ok", f"alive: {len(serving)}, slots: {sum(one.identity.slots for one in serving)}")
+    where = _by_host(serving) if facts.machine.store is None else ""
+    slots = sum(one.identity.slots for one in serving)
+    yield Finding("workers", "ok", f"alive: {len(serving)}, slots: {slots}{where}")
+    if not any(how == "dead" and worker.jobs for worker, how in conditions):
+        yield from _overdue(store, call)
     yield from _same_names(serving)
     yield from _strays(store, facts)
     yield from _paused(store, call)
     yield from _waiting(store, serving, call)
+
+
+def _by_host(workers: list[Worker]) -> str:
+    numbers = Counter(worker.identity.host for worker in workers)
+    return "".join(f"; {host}: {number}" for host, number in sorted(numbers.items()))
+
+
+def _overdue(store: StoreFacts, call: Call) -> Iterator[Finding]:
+    """Judge leases that are over though no dead worker explains it: one that hangs on another machine."""
+    number = store.upkeep.overdue if store.upkeep else 0
+    if number:
+        noun, verb = ("lease", "is") if number == 1 else ("leases", "are")
+        what = f"{number:,} {noun} of running jobs {verb} over, and nobody has taken them over yet"
+        yield Finding("leases", "warning", what, call("worker start"))
 
 
 def _troubled(conditions: list[tuple[Worker, str]], facts: Facts, call: Call) -> Iterator[Finding]:

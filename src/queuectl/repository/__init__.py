@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from queuectl.repository.protocol import JobRepository
 
 
-def open_repository(url: str, *, create: bool = True) -> JobRepository:
+def open_repository(url: str, *, create: bool = True, patience: float | None = None) -> JobRepository:
     """Open the store that `url` names: a path, `sqlite:///path`, or `postgresql://…`.
 
     Args:
         url: as the user gave it.
-        create: whether a file that is not there may be made.
+        create: whether a store that is not there may be made.
+        patience: seconds to wait for a lock, or for a server that does not answer; None: the engine's own.
 
     Raises:
         StoreError: it cannot be opened; the message says why.
@@ -28,10 +29,13 @@ def open_repository(url: str, *, create: bool = True) -> JobRepository:
         _check_driver()
         from queuectl.repository.postgres import PostgresRepository
 
-        return PostgresRepository(url, create=create)
+        return PostgresRepository(url, create=create, patience=patience)
     from queuectl.repository.sqlite import SqliteRepository
 
-    return SqliteRepository(_path(url), create=create)
+    repository = SqliteRepository(_path(url), create=create)
+    if patience is not None:
+        repository.patience = patience
+    return repository
 
 
 def examine_store(url: str, *, now: int, thorough: bool = False, numbers: Sequence[int] = ()) -> StoreFacts:
@@ -57,14 +61,14 @@ def examine_store(url: str, *, now: int, thorough: bool = False, numbers: Sequen
 
 
 def engine_of(url: str) -> Engine:
-    """Return the library that keeps the store that `url` names, there or not.
+    """Return what keeps the store that `url` names, there or not.
 
     Raises:
         StoreError: there is no such engine.
     """
     if _is_server(url):
         _check_driver()
-        from queuectl.repository.postgres.examine import engine as server
+        from queuectl.repository.postgres.server import engine as server
 
         return server(url)
     _path(url)
@@ -83,8 +87,8 @@ def _check_driver() -> None:
         import psycopg  # noqa: F401 - whoever needs it imports it
     except ImportError as error:
         raise errors.StoreUnreachable(
-            f"PostgreSQL needs the driver psycopg, which cannot be loaded ({error})",
-            hint="pipx install 'queuectl-cli[postgres]', or pip install 'psycopg[binary]' into the same environment",
+            f"PostgreSQL needs the driver psycopg, which cannot be loaded ({str(error).partition(chr(10))[0]})",
+            hint="pipx install --force 'queuectl-cli[postgres]', or with pip into the environment that it is in",
         ) from error
 
 

@@ -13,7 +13,7 @@ from queuectl.repository.base import Settlement
 from queuectl.retry import TEMPFAIL, policy_for
 from queuectl.signature import signature_of
 from queuectl.worker.outcome import decide, explain
-from queuectl.worker.said import forget_wish, last_line, retry_after
+from queuectl.worker.said import forget_wish, last_line, printed, retry_after
 from queuectl.worker.task import Adopted
 
 if TYPE_CHECKING:
@@ -61,9 +61,14 @@ class Judge:
             retry_after=wish,
         )
         if isinstance(verdict, Bury):
-            printed = last_line(self._directory, lease.job.seq, lease.run)
-            verdict = verdict._replace(signature=signature_of(execution.error or verdict.reason, printed))
-        return Settlement(lease.job.seq, lease.token, execution, verdict)
+            line = last_line(self._directory, lease.job.seq, lease.run)
+            verdict = verdict._replace(signature=signature_of(execution.error or verdict.reason, line))
+        return Settlement(lease.job.seq, lease.token, execution, verdict, self._output_of(lease))
+
+    def _output_of(self, lease: Lease) -> bytes:
+        """Return the end of what a run printed, as far as the store wants to keep it."""
+        size = self._repository.kept_output
+        return printed(self._directory, lease.job.seq, lease.run, size) if size else b""
 
     def written(self, refused: Container[str]) -> None:
         """Clean up after the runs whose settlements have been written, all but the refused ones."""
@@ -72,9 +77,13 @@ class Judge:
                 forget_wish(self._directory, seq, run)
         self._wishes.clear()
 
+    def disown(self) -> None:
+        """Forget what has been decided and not written: others have these runs now, and read what they said."""
+        self._wishes.clear()
+
     def _wish_of(self, lease: Lease, execution: Execution) -> float | None:
         """Return the seconds that a run which failed said to wait, if it had the right to and did."""
         self._wishes[lease.token] = lease.job.seq, lease.run
         if execution.outcome is Outcome.EXITED and execution.exit_code == TEMPFAIL:
-            return retry_after(self._directory, lease.job.seq, lease.run)
+            return retry_after(self._directory, lease.job.seq, lease.run, since=execution.started_at or 0)
         return None

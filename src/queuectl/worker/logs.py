@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, BinaryIO
 
+from queuectl import clock
 from queuectl.worker.shim import MARK
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class Log:
         self._path = path
         self._at = 0
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything has been read."""
+        return self._at > 0
+
     def read(self) -> bytes:
         """Return everything."""
         self._at = 0
@@ -58,10 +64,16 @@ class Log:
         """Return the last bytes, so many at the most."""
         try:
             with self._path.open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - size))
-                return log.read(size)
+                return end_of(log, size)
         except FileNotFoundError:
             return b""
+
+    def written_at(self) -> int | None:
+        """Return when something was written last, by the clock of the store; None if that is not known."""
+        try:
+            return clock.shared(self._path.stat().st_mtime_ns // 1_000_000)
+        except OSError:
+            return None
 
     def last_line(self) -> str:
         """Return the last line that is not blank, empty if there is none."""
@@ -71,6 +83,33 @@ class Log:
         """Return the last lines; what follows is for `more`."""
         content = self.read().splitlines(keepends=True)
         return b"".join(content[len(content) - min(lines, len(content)) :])
+
+
+class Kept(Log):
+    """What the store keeps of a log that lies on another host: its end, or all of it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = 0
+
+    def more(self) -> bytes:
+        """Return what has been added since the last call: everything, then nothing."""
+        content, self._at = self._content[self._at :], len(self._content)
+        return content
+
+    def written_at(self) -> None:
+        """Return None: nobody has noted it."""
+
+    def end(self, size: int = 4096) -> bytes:
+        """Return the last bytes, so many at the most."""
+        return self._content[max(0, len(self._content) - size) :]
+
+
+def end_of(log: BinaryIO, size: int) -> bytes:
+    """Return the last bytes of an open log, so many at the most; of a hole the mark that stands for it."""
+    length = log.seek(0, os.SEEK_END)
+    content = b"".join(_pieces(log, max(0, length - size), length))
+    return content[max(0, len(content) - size) :]
 
 
 def last_line_of(content: bytes) -> str:

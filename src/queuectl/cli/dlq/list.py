@@ -60,12 +60,10 @@ def command(session: Session, /, *, group: str | None, limit: int, **filters: An
 
 
 def _show_jobs(session: Session, which: Filter, limit: int) -> None:
-    from queuectl.worker.logs import Log, log_path
-
-    directory = session.repository.directory
+    from queuectl.cli.printed import log_of
 
     def last_line(job: Job) -> str:
-        return Log(log_path(directory, job.seq, job.runs)).last_line()
+        return log_of(session.repository, job.seq, job.runs).last_line()
 
     show_jobs(session, which, limit=limit, last_line=last_line)
 

@@ -61,9 +61,8 @@ def command(session: Session, job_id: str) -> None:
       queuectl dlq show a7 --json | jq -r '.next[].command'
     """
     from queuectl.cli.jobjson import job_object
-    from queuectl.repository.base import Filter
+    from queuectl.cli.printed import log_of
     from queuectl.repository.dead import group_id
-    from queuectl.worker.logs import Log, log_path
 
     repository = session.repository
     job = repository.get(job_id)
@@ -71,11 +70,10 @@ def command(session: Session, job_id: str) -> None:
         hint = f"{session.call(f'show {typed(job.id)}')} shows it"
         raise WrongState(f"job {job.id!r} is {job.state}; dlq show is for dead jobs", hint)
     signature = job.signature or ""
-    jobs, older = repository.list(Filter(states=(JobState.DEAD,), signature=signature), limit=1)
-    others = max(0, older + len(list(jobs)) - 1)
+    others = max(0, repository.dead_of(signature) - 1)
     history = repository.history(job)
     attempts, before = _attempts(session, job, history)
-    printed = Log(log_path(repository.directory, job.seq, job.runs)).end(_OUTPUT).decode("utf-8", "backslashreplace")
+    printed = log_of(repository, job.seq, job.runs).end(_OUTPUT).decode("utf-8", "backslashreplace")
     died_of = {"group": group_id(signature), "signature": signature, "others": others, "retried_before": before}
     steps = list(_steps(session, job, str(died_of["group"]), others))
     if session.json:
@@ -137,9 +135,8 @@ def _facts(job: Job, died_of: dict[str, Any]) -> Iterator[tuple[str, object]]:
 
 def _attempts(session: Session, job: Job, history: Sequence[Transition]) -> tuple[list[Attempt], int]:
     """Return the attempts since the job was last put back, and how often that was done."""
-    from queuectl.worker.logs import Log, log_path
+    from queuectl.cli.printed import log_of
 
-    directory = session.repository.directory
     runs = iter(session.repository.runs(job))
     found: list[Attempt] = []
     before = 0
@@ -151,7 +148,7 @@ def _attempts(session: Session, job: Job, history: Sequence[Transition]) -> tupl
             continue
         _, run = next(runs, (0, 0))
         if after is not None and after.state is JobState.FAILED:
-            line = Log(log_path(directory, job.seq, run)).last_line()
+            line = log_of(session.repository, job.seq, run).last_line()
             found.append(_attempt(step, after, line))
     return found, before
 

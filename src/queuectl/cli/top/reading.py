@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from queuectl.cli.printed import log_of
 from queuectl.cli.session import now
 from queuectl.cli.top.facts import NOTHING, SPAN, Beats, Details, Facts, Found, Wanted, readable
 from queuectl.errors import JobNotFound, StoreGone
@@ -96,7 +97,9 @@ class Reader:
         return facts._replace(workers=workers, lines=self._lines(facts.running))
 
     def _lines(self, jobs: Sequence[Job]) -> Mapping[int, str]:
-        return {job.seq: readable(self._log(job).last_line()) for job in jobs[:_WATCHED]}
+        # Only of those on this machine: of the others the store has nothing as long as they run.
+        directory = self._repository.directory
+        return {job.seq: readable(Log(log_path(directory, job.seq, job.runs)).last_line()) for job in jobs[:_WATCHED]}
 
     def _fallen(self, signature: str | None) -> Sequence[Job]:
         """Return the newest jobs that died of this, newest first."""
@@ -110,9 +113,6 @@ class Reader:
             job = self._repository.get(job_id)
         except JobNotFound:  # removed meanwhile
             return None
-        text = self._log(job).end(_TAIL).decode("utf-8", "replace")
+        text = log_of(self._repository, job.seq, job.runs).end(_TAIL).decode("utf-8", "replace")
         lines = text.removesuffix("\n").split("\n")[-_LINES:] if text else []
         return Details(job, self._repository.history(job), tuple(map(readable, lines)))
-
-    def _log(self, job: Job) -> Log:
-        return Log(log_path(self._repository.directory, job.seq, job.runs))

@@ -76,12 +76,15 @@ _MOVES = (
     """INSERT INTO tags (tag, seq) SELECT DISTINCT tag, seq FROM jobs, json_array_elements_text(tags::json) AS tag
         WHERE seq > :jobs AND tags IS NOT NULL""",
     "INSERT INTO settings (key, value) SELECT key, value FROM staged_settings ON CONFLICT (key) DO NOTHING",
-    "INSERT INTO paused (queue, since, by) SELECT queue, since, by FROM staged_paused ON CONFLICT (queue) DO NOTHING",
     """INSERT INTO actions (at, by, verb, what, jobs) SELECT at, by, verb, what, jobs FROM staged_actions AS staged
         WHERE NOT EXISTS (SELECT 1 FROM actions AS old WHERE (old.at, old.by, old.verb, old.what, old.jobs)
             = (staged.at, staged.by, staged.verb, staged.what, staged.jobs))
         ORDER BY staged.line""",
 )
+_MOVE_PAUSED = """
+    INSERT INTO paused (queue, since, by) SELECT queue, since, by FROM staged_paused
+    ON CONFLICT (queue) DO NOTHING RETURNING queue
+"""
 #: The numbers that are given next follow those that came with the file.
 _FORWARD = "SELECT setval('{sequence}', greatest((SELECT coalesce(max({column}), 0) FROM {table}), ?, 1), ?)"
 
@@ -184,7 +187,8 @@ def move(db: Database, jobs: int, *, now: int, skip: bool, last: dict[str, int])
         number = last[table]
         is_used = bool(number or left)
         db.execute(_FORWARD.format(table=table, column=column, sequence=sequence), (number, is_used))
-    return Imported(left, jobs - left, running)
+    paused = sorted(queue for (queue,) in db.execute(_MOVE_PAUSED))
+    return Imported(left, jobs - left, running, tuple(paused))
 
 
 def _stage(db: Database, entries: Sequence[Entry]) -> int:

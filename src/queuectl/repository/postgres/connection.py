@@ -40,6 +40,7 @@ class Connection(Transactions):
     Args:
         url: one of libpq's, with `schema=NAME` if it is not to be `queuectl`.
         create: whether the schema may be made.
+        patience: seconds to go on trying, unless it is the usual number.
 
     Raises:
         StoreError: the server cannot be reached, or the schema is not one of ours.
@@ -47,8 +48,11 @@ class Connection(Transactions):
 
     kept_output: int = 65_536
 
-    def __init__(self, url: str, *, create: bool = True) -> None:
+    def __init__(self, url: str, *, create: bool = True, patience: float | None = None) -> None:
         self._place = place_of(url)
+        if patience is not None:
+            self.patience = patience
+            self._place = self._place.hurried()
         self.url = self._place.shown
         self.location = self._place.location
         self._channel = f"queuectl_{self._place.schema}"

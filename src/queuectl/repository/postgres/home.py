@@ -46,6 +46,14 @@ def home_of(directory: Path) -> str:
         ) from error
 
 
+def known_home(directory: str) -> str:
+    """Return the same of a data directory that is there; empty if it is not."""
+    try:
+        return _digest([Path(directory, "home").read_text(encoding="ascii"), _machine(), os.uname().nodename])
+    except OSError:
+        return ""
+
+
 def _machine() -> str:
     with contextlib.suppress(OSError):
         return _MACHINE.read_text(encoding="ascii").strip()

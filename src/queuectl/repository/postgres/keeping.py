@@ -39,8 +39,10 @@ class Keeping(Connection):
         Raises:
             InvalidInput: always; the hint says what to do.
         """
+        from shlex import quote
+
+        call = f"pg_dump --schema={self._place.schema} --format=custom {quote(self._place.database)} > queue.dump"
         raise errors.InvalidInput(
             "a store on a PostgreSQL server is backed up by PostgreSQL",
-            f"pg_dump --schema={self._place.schema} --format=custom {self.location!r} > queue.dump; "
-            "or queuectl export, for any store of queuectl",
+            f"{call}; or queuectl export FILE, which any store can import",
         )

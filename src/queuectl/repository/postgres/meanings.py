@@ -30,7 +30,11 @@ class InDoubt(errors.StoreUnreachable):
         self.transaction = transaction
 
 
-_RIGHTS = "ask the database's owner: GRANT USAGE, CREATE ON SCHEMA, and rights on its tables and sequences"
+_RIGHTS = (
+    "GRANT CREATE ON DATABASE lets it make the schema; to use one it needs USAGE on it,"
+    " and all rights on its tables and sequences"
+)
+_PARAMETERS = "see https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"
 _LOCATION = "check host, port and database in --db; libpq's PGHOST, PGSERVICE and PGPASSFILE count as well"
 
 #: By class of the driver's error, the first that fits.
@@ -61,19 +65,53 @@ _MEANINGS: tuple[tuple[tuple[type[psycopg.Error], ...], type[errors.StoreError],
 
 #: What is said when no connection can be made, by what the server or libpq says.
 _REFUSALS: tuple[tuple[str, str, str], ...] = (
-    ("too many (clients|connections)|connection slots", "has no connection left", "raise max_connections, or end some"),
     (
-        "password|authentication|pg_hba",
-        "does not let this user in",
-        "PGPASSFILE (~/.pgpass) keeps a password out of commands",
+        "too many (clients|connections)|connection slots",
+        "has no connection left",
+        "end some; or raise max_connections, or the limit of the role or database that is named",
     ),
-    ("database .* does not exist", "has no such database", "createdb makes one; queuectl makes its tables itself"),
+    (
+        "no password supplied",
+        "wants a password",
+        "write a line host:port:database:user:password into ~/.pgpass, and chmod 600 it",
+    ),
+    (
+        "password authentication failed|password file",
+        "does not take user and password",
+        "see the user in --db and the password in ~/.pgpass, or in the file that PGPASSFILE names",
+    ),
+    (
+        "(Peer|Ident) authentication failed",
+        "lets in only who is called so on its machine too",
+        "name that user in --db, or a host of the server, to come in by a password",
+    ),
+    (
+        "authentication|pg_hba",
+        "does not let this user in from here",
+        "the server's pg_hba.conf has to say that it may",
+    ),
+    (
+        "role .* (does not exist|is not permitted to log in)",
+        "has no such user",
+        "name it in --db, as postgresql://user@host/database; createuser makes one on the server",
+    ),
+    ("database .* does not exist", "has no such database", "createdb makes one; the first command makes the tables"),
+    (
+        "permission denied for database",
+        "does not let this user into the database",
+        "GRANT CONNECT ON DATABASE lets it in",
+    ),
     ("starting up|shutting down|recovery", "is starting or stopping", "try again in a moment"),
 )
 
+#: What libpq or the server says of a location that makes no sense.
+_MISTAKES = re.compile("invalid .*(value|option)|bad value|unrecognized configuration parameter")
 
-def meaning(error: psycopg.Error, name: str) -> errors.StoreError:
+
+def meaning(error: psycopg.Error, name: str) -> errors.QueuectlError:
     """Return an error of the driver in our words, about the store with this name."""
+    if error.sqlstate is None and _MISTAKES.match(_first_line(error)):
+        return errors.InvalidInput(f"the location {name!r} makes no sense ({_first_line(error)})", _PARAMETERS)
     if isinstance(error, psycopg.OperationalError) and _is_cut(error):
         return _refusal(error, name)
     for kinds, kind, says, hint in _MEANINGS:
@@ -103,5 +141,7 @@ def _refusal(error: psycopg.Error, name: str) -> Cut:
 
 
 def _first_line(error: psycopg.Error) -> str:
+    """Return what is the matter, without what libpq says of the way there if the server itself has answered."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    text = re.sub("^connection (failed|is bad): ", "", lines[0]) if lines else type(error).__name__
+    return text.rpartition("FATAL:  ")[2]

@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from queuectl.repository.postgres.place import Place
 
 VERSION = 1
+#: The first with `pg_xact_status` of transaction numbers that are never used again, and with random numbers of its own.
+OLDEST_SERVER = (13,)
 
 #: Both in one statement: between two, another first command may make all of it.
 _FOUND = """
-    SELECT to_regclass(%(schema)s || '.meta') IS NOT NULL, count(*) FROM pg_class
+    SELECT (
+        SELECT count(*) = 2 FROM pg_attribute WHERE attrelid = to_regclass(%(schema)s || '.meta')
+            AND (attname, atttypid) IN (('id', 'text'::regtype), ('schema', 'integer'::regtype))
+    ), count(*) FROM pg_class
     WHERE relnamespace = to_regnamespace(%(schema)s) AND relkind IN ('r', 'v', 'm', 'p')
 """
 
@@ -27,7 +32,14 @@ def inspect(connection: psycopg.Connection[tuple[Any, ...]], place: Place) -> tu
     Raises:
         StoreForeign: the schema holds something else.
         StoreNewer: a newer version of the program made it.
+        StoreUnreachable: the server is too old.
     """
+    if (connection.info.server_version // 10_000,) < OLDEST_SERVER:
+        version = connection.info.server_version // 10_000
+        raise errors.StoreUnreachable(
+            f"the server of store {place.shown!r} is PostgreSQL {version}, which is too old",
+            hint=f"queuectl needs PostgreSQL {OLDEST_SERVER[0]} or later",
+        )
     is_ours, tables = connection.execute(_FOUND, {"schema": place.schema}).fetchone() or (False, 0)
     if not is_ours:
         if tables:

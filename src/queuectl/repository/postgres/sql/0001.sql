@@ -175,9 +175,9 @@ CREATE TABLE actions (
 
 -- The two functions of the statements that both engines share which PostgreSQL has under other names.
 CREATE FUNCTION instr(text, text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN strpos($1, $2);
+    AS 'SELECT strpos($1, $2)';
 CREATE FUNCTION casefold(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN replace(lower($1), 'ß', 'ss');
+    AS $$SELECT replace(lower($1), 'ß', 'ss')$$;
 
 -- The history and the counters are written by triggers: no statement can forget them. They fire once a statement, however
 -- many jobs it changes, and call the workers where there is something new for them.
