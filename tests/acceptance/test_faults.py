@@ -419,11 +419,11 @@ def _kill_whole(shop: Shop, worker: Worker) -> None:
 
 
 def _storm(shop: Shop, *, whole: bool) -> list[Worker]:
-    """Kill a random one of three workers every 0.4 s for 20 s and put another in its place."""
+    """Kill a random one of three workers every 0.4 s for 10 s and put another in its place."""
     draw = random.Random(os.environ.get("QUEUECTL_TEST_SEED", "storm"))
     crew = [shop.start_worker("-c", "3") for _ in range(3)]
     begun = time.monotonic()
-    for number in range(1, 50):
+    for number in range(1, 25):
         eventually(lambda number=number: time.monotonic() >= begun + 0.4 * number, "the next kill is due")  # type: ignore[misc]
         unlucky = draw.randrange(len(crew))
         if whole:
@@ -449,10 +449,10 @@ def _storm_job(number: int, seconds: float) -> dict[str, object]:
 @pytest.mark.slow
 def test_in_a_long_storm_that_kills_workers_every_command_runs_exactly_once(shop: Shop) -> None:
     draw = random.Random("jobs")
-    shop.enqueue_all([_storm_job(number, draw.random() / 2) for number in range(-160, 0)])
+    shop.enqueue_all([_storm_job(number, draw.random() / 2) for number in range(-80, 0)])
     crew = _storm(shop, whole=False)
     shop.all_become("completed", deadline=60)
-    assert sorted(map(int, shop.lines("runs"))) == list(range(-160, 160))
+    assert sorted(map(int, shop.lines("runs"))) == list(range(-80, 80))
     assert not shop.lines("overlaps")
     assert {job.attempts for job in shop.jobs()} == {1}
     for worker in crew:
@@ -465,7 +465,7 @@ def test_in_a_long_storm_that_kills_workers_every_command_runs_exactly_once(shop
 @pytest.mark.slow
 def test_in_a_storm_that_kills_all_at_once_no_job_runs_beside_itself_and_each_ends(shop: Shop) -> None:
     draw = random.Random("jobs")
-    shop.enqueue_all([_storm_job(number, draw.random() / 2) for number in range(-160, 0)])
+    shop.enqueue_all([_storm_job(number, draw.random() / 2) for number in range(-80, 0)])
     crew = _storm(shop, whole=True)
 
     def all_ended() -> bool:
@@ -484,9 +484,10 @@ def test_in_a_storm_that_kills_all_at_once_no_job_runs_beside_itself_and_each_en
 
 
 @pytest.mark.slow
-def test_fifty_workers_and_a_canceller_share_one_store(shop: Shop) -> None:
+def test_a_crowd_of_workers_and_a_canceller_share_one_store(shop: Shop) -> None:
     shop.queuectl("status")
-    workers = [shop.start_worker() for _ in range(50)]
+    # Those of a server start slower, and are no more in each other's way.
+    workers = [shop.start_worker() for _ in range(50 if shop.engine.name == "sqlite" else 20)]
     unwanted = shop.enqueue_all([{"command": "echo wrong >> wrong", "delay": "1h"} for _ in range(50)])
     cancellers = [
         subprocess.Popen(

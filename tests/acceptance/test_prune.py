@@ -33,7 +33,7 @@ def _tables(shop: Shop) -> dict[str, int]:
             "jobs": "SELECT count(*) FROM jobs",
             "history": "SELECT count(DISTINCT job) FROM history",
             "tags": "SELECT count(*) FROM tags",
-            "counted": "SELECT sum(jobs) FROM counts",
+            "counted": "SELECT coalesce(sum(jobs), 0) FROM counts",
             "pruned": "SELECT coalesce(sum(jobs), 0) FROM pruned",
             "leftovers": "SELECT count(*) FROM leftovers",
         }

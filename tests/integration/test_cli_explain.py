@@ -10,6 +10,7 @@ import pytest
 from queuectl.cli import output
 from queuectl.model import Bury, Execution, JobSpec, Outcome
 from queuectl.repository import explaining
+from queuectl.repository.acting import ALL
 from queuectl.repository.base import Filter, Settlement, WorkerIdentity
 from queuectl.repository.explaining import Pause, Rival
 from queuectl.repository.sqlite import SqliteRepository
@@ -17,10 +18,9 @@ from queuectl.worker.logs import log_path
 from queuectl.worker.presence import Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
     from typing import Any
 
+    from queuectl.repository.protocol import JobRepository
     from tests.integration.conftest import CommandLine
 
 NOW = 1_800_000_000_000
@@ -28,18 +28,11 @@ HOUR = 3_600_000
 WORKER = WorkerIdentity("w1", "host", "boot", "ns", 4711, 1, 2, (), "p1")
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[SqliteRepository]:
-    opened = SqliteRepository(tmp_path / "queue.db")
-    yield opened
-    opened.close()
-
-
-def _enqueue(repository: SqliteRepository, *ids: str, **fields: Any) -> None:
+def _enqueue(repository: JobRepository, *ids: str, **fields: Any) -> None:
     repository.enqueue([JobSpec("true", id=name, **fields) for name in ids], now=NOW)
 
 
-def _bury(repository: SqliteRepository, signature: str) -> None:
+def _bury(repository: JobRepository, signature: str) -> None:
     worker = repository.join(WORKER, now=NOW, ticks=1.0)
     turn = repository.turn([], worker=worker, slots=1000, now=NOW, lease_seconds=60)
     execution = Execution(Outcome.EXITED, 1, "exit code 1", NOW, NOW, 0.1)
@@ -50,7 +43,7 @@ def _bury(repository: SqliteRepository, signature: str) -> None:
 # -- what decides ----------------------------------------------------------------------------
 
 
-def test_ahead_is_what_has_a_higher_priority_or_was_enqueued_before(repository: SqliteRepository) -> None:
+def test_ahead_is_what_has_a_higher_priority_or_was_enqueued_before(repository: JobRepository) -> None:
     _enqueue(repository, "first")
     _enqueue(repository, "mail", queue="mail")
     _enqueue(repository, "low", priority=-1)
@@ -63,7 +56,7 @@ def test_ahead_is_what_has_a_higher_priority_or_was_enqueued_before(repository: 
     assert dict(repository.circumstances("urgent", now=NOW).ahead) == {"default": 0, "mail": 0}
 
 
-def test_jobs_that_have_become_due_unseen_are_ahead_too(repository: SqliteRepository) -> None:
+def test_jobs_that_have_become_due_unseen_are_ahead_too(repository: JobRepository) -> None:
     _enqueue(repository, "due", "not-due", run_at=NOW + HOUR)
     _enqueue(repository, "never", run_at=NOW + 9 * HOUR)
     _enqueue(repository, "a")
@@ -72,13 +65,13 @@ def test_jobs_that_have_become_due_unseen_are_ahead_too(repository: SqliteReposi
     assert dict(repository.circumstances("not-due", now=NOW + HOUR).ahead) == {"default": 1}
 
 
-def test_for_a_job_that_is_not_due_there_is_no_line(repository: SqliteRepository) -> None:
+def test_for_a_job_that_is_not_due_there_is_no_line(repository: JobRepository) -> None:
     _enqueue(repository, "first")
     _enqueue(repository, "a", run_at=NOW + HOUR)
     assert dict(repository.circumstances("a", now=NOW).ahead) == {}
 
 
-def test_counting_ends_at_its_bound(repository: SqliteRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_ends_at_its_bound(repository: JobRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explaining, "LOOK", 5)
     _enqueue(repository, *"bcdefg", queue="mail")
     _enqueue(repository, *"hij")
@@ -88,18 +81,18 @@ def test_counting_ends_at_its_bound(repository: SqliteRepository, monkeypatch: p
     assert found.ahead_is_cut
 
 
-def test_paused_queues_are_told_and_hold_nobody_up(repository: SqliteRepository) -> None:
+def test_paused_queues_are_told_and_hold_nobody_up(repository: JobRepository) -> None:
     _enqueue(repository, "m", queue="mail")
     _enqueue(repository, "a")
-    repository._db.execute("INSERT INTO paused VALUES ('mail', ?, 'me@here')", (NOW,))
+    repository.pause(["mail"], now=NOW, by="me@here")
     assert repository.circumstances("a", now=NOW).pauses == ()
     assert repository.circumstances("m", now=NOW).pauses == (Pause("mail", NOW, "me@here"),)
     assert not any(repository.circumstances("a", now=NOW).ahead.values())
-    repository._db.execute("INSERT INTO paused VALUES ('', ?, '')", (NOW,))
+    repository.pause([ALL], now=NOW, by="")
     assert [pause.queue for pause in repository.circumstances("m", now=NOW).pauses] == ["", "mail"]
 
 
-def test_of_a_running_job_its_worker_and_a_wanted_cancellation_are_known(repository: SqliteRepository) -> None:
+def test_of_a_running_job_its_worker_and_a_wanted_cancellation_are_known(repository: JobRepository) -> None:
     _enqueue(repository, "a")
     worker = repository.join(WORKER, now=NOW, ticks=1.0)
     repository.turn([], worker=worker, slots=1, now=NOW, lease_seconds=60)
@@ -111,7 +104,7 @@ def test_of_a_running_job_its_worker_and_a_wanted_cancellation_are_known(reposit
 
 
 def test_of_a_dead_job_the_others_of_its_group_and_the_holder_of_its_key_are_known(
-    repository: SqliteRepository,
+    repository: JobRepository,
 ) -> None:
     _enqueue(repository, "a", unique_key="k")
     _enqueue(repository, "b", "c")

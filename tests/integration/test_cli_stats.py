@@ -14,8 +14,7 @@ from queuectl.repository.sqlite import SqliteRepository
 from queuectl.statistics import Step
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from queuectl.repository.protocol import JobRepository
     from tests.integration.conftest import CommandLine
 
 WORKER = WorkerIdentity("w1", "host", "boot", "ns", 4711, 1, 2, (), "p1")
@@ -26,7 +25,7 @@ NUMBERS = """
 """
 
 
-def _drain(store: SqliteRepository, verdict: Verdict, *, at: int, seconds: float = 0.25) -> None:
+def _drain(store: JobRepository, verdict: Verdict, *, at: int, seconds: float = 0.25) -> None:
     """Let a worker run all that is ready, so that it ends at an instant."""
     worker = store.join(WORKER, now=at, ticks=1.0)
     begin = at - round(seconds * 1000)
@@ -134,11 +133,10 @@ def test_what_makes_no_sense_is_refused(run: CommandLine, args: tuple[str, ...])
     run.error("stats", *args, code=2)
 
 
-def test_the_history_is_read_newest_first_with_its_jobs_if_they_are_wanted(tmp_path: Path) -> None:
-    store = SqliteRepository(tmp_path / "queue.db")
+def test_the_history_is_read_newest_first_with_its_jobs_if_they_are_wanted(repository: JobRepository) -> None:
+    store = repository
     store.enqueue([JobSpec("true", queue="mail", tags=("x", "y"))], now=1_000_000)
     _drain(store, Complete(), at=2_000_000)
     claim, end = ("processing", 1_999_750, 1_000_000), ("completed", 2_000_000, 1_999_750)
     assert list(store.steps()) == [Step(*end), Step(*claim)]
     assert list(store.steps(with_jobs=True)) == [Step(*end, "mail", ("x", "y")), Step(*claim, "mail", ("x", "y"))]
-    store.close()
