@@ -26,7 +26,6 @@ from queuectl.worker.quota import Quota
 from queuectl.worker.record import CUT_OFF
 from queuectl.worker.retention import Retention
 from queuectl.worker.runs import Over, Runs
-from queuectl.worker.signals import Signals
 from queuectl.worker.stopping import Stopping
 from queuectl.worker.teller import Teller
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from queuectl.worker.events import Observer
     from queuectl.worker.options import WorkerOptions
     from queuectl.worker.rescue import Found
+    from queuectl.worker.signals import Signals
 
 #: Seconds between two rounds: the store's file, the other workers.
 ROUND = 1.0
