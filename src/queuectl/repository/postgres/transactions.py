@@ -71,8 +71,7 @@ class Transactions(Store):
     def _reading(self) -> Iterator[Database]:
         """Hold one snapshot of the store."""
         with self._translated():
-            connection = self._clean()
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection, _ = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
                 yield Database(connection)
             finally:
@@ -93,9 +92,8 @@ class Transactions(Store):
     @contextlib.contextmanager
     def _transaction(self, begin: str, *, shared: str = "_shared") -> Iterator[Database]:
         with self._translated():
-            connection = self._clean()
             lock = _LOCK.format(shared=shared, lock=self._place.lock)
-            cursor = connection.execute(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; {lock}")
+            connection, cursor = self._begun(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; {lock}")
             while cursor.nextset():
                 pass
             _, number = cursor.fetchone() or (None, "0")
@@ -105,6 +103,17 @@ class Transactions(Store):
                 self._abandon(connection)
                 raise
             self._commit(connection, f"NOTIFY {self._channel}; COMMIT" if self._rings else "COMMIT", int(number))
+
+    def _begun(self, statement: str) -> tuple[psycopg.Connection[tuple[Any, ...]], psycopg.Cursor[tuple[Any, ...]]]:
+        """Begin a transaction; on a new connection if the old one was cut while nobody used it: nothing was lost."""
+        connection = self._clean()
+        try:
+            return connection, connection.execute(statement)
+        except psycopg.OperationalError:
+            if not connection.closed:
+                raise
+        connection = self._clean()
+        return connection, connection.execute(statement)
 
     def _clean(self) -> psycopg.Connection[tuple[Any, ...]]:
         """Return the connection, outside of any transaction."""
