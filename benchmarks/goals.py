@@ -22,7 +22,7 @@ GOALS = {
     "list": Goal(1.3, "×"),
     "status": Goal(1.3, "×"),
     "completion": Goal(1.3, "×"),
-    "bulk": Goal(2, "×"),
+    "bulk": Goal(1.5, "×"),
     "turn": Goal(40, "µs"),
     "history": Goal(1.2, "×"),
     "drain-1": Goal(1.4, "×"),
@@ -40,5 +40,7 @@ GOALS = {
     "growth-status": Goal(1.2, "×"),
     "growth-list": Goal(1.2, "×"),
     "growth-show": Goal(1.2, "×"),
+    "growth-dead": Goal(1.5, "×"),
+    "growth-died": Goal(1.5, "×"),
     "contention-p99": Goal(50, "ms"),
 }

@@ -1,7 +1,7 @@
 """Whether commands for people get slower as the store grows.
 
-Measured: `status`, `list` and `show ID` in a pipe, as whole processes, on a store with many
-finished jobs, beside the same command on one with 1,000.
+Measured: `status`, `list`, `show ID`, `dlq list` and `dlq show ID` in a pipe, as whole processes, on
+a store with many ended jobs, half of them dead, beside the same command on one with 1,000.
 Not measured: `list --limit 0`, which has to read everything; a cold page cache.
 """
 
@@ -17,7 +17,14 @@ from benchmarks.result import Result, ratio
 if TYPE_CHECKING:
     from benchmarks.scale import Scale
 
-COMMANDS = {"status": ["status"], "list": ["list"], "show": ["show", "done-500"]}
+JOB = "done-500"
+COMMANDS = {
+    "status": ["status"],
+    "list": ["list"],
+    "show": ["show", JOB],
+    "dead": ["dlq", "list"],
+    "died": ["dlq", "show", JOB],
+}
 FEW = 1_000
 
 
@@ -25,7 +32,7 @@ def measure(scale: Scale) -> Result:
     """Alternate the two stores, command by command."""
     with room() as where:
         for jobs in (FEW, scale.jobs):
-            make_store(where / f"{jobs}.db", finished=jobs)
+            make_store(where / f"{jobs}.db", finished=jobs, every_dead=2)
         candidates = {
             f"{name} {jobs}": partial(seconds, [*QUEUECTL, "--db", f"{jobs}.db", *words], where)
             for name, words in COMMANDS.items()
@@ -36,11 +43,11 @@ def measure(scale: Scale) -> Result:
         [
             ratio(
                 f"growth-{name}",
-                f"`queuectl {name}`, {scale.jobs:,} jobs",
+                f"`queuectl {' '.join(word for word in words if word != JOB)}`, {scale.jobs:,} jobs",
                 samples[f"{name} {scale.jobs}"],
                 f"{FEW:,} jobs",
                 samples[f"{name} {FEW}"],
             )
-            for name in COMMANDS
+            for name, words in COMMANDS.items()
         ]
     )

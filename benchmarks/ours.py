@@ -53,10 +53,17 @@ _DELAYED = (
 )
 
 
-def make_store(path: Path, *, finished: int = 0, waiting: int = 0, delayed: int = 0) -> None:
+_DEAD = (
+    "UPDATE jobs SET state = 'dead', exit_code = 1, error = 'exit code 1', signature = 'no such host ' || seq % 20"
+    " WHERE state = 'completed' AND seq % ? = 0"
+)
+
+
+def make_store(path: Path, *, finished: int = 0, waiting: int = 0, delayed: int = 0, every_dead: int = 0) -> None:
     """Make a store with so many jobs, by SQL: what is measured is how it is used.
 
-    The finished ones have their history, the delayed ones are due next century at a higher priority.
+    The finished ones have their history, and of `every_dead` one died, of one of twenty things. The
+    delayed ones are due next century at a higher priority.
     """
     open_repository(str(path)).close()
     with closing(sqlite3.connect(path)) as db:
@@ -64,6 +71,8 @@ def make_store(path: Path, *, finished: int = 0, waiting: int = 0, delayed: int 
             if number:
                 db.execute(statement, (number,))
         db.execute(_TRANSITIONS)
+        if every_dead:
+            db.execute(_DEAD, (every_dead,))
         db.execute("DELETE FROM counts")
         db.execute("INSERT INTO counts (place, queue, jobs) SELECT place, queue, count(*) FROM jobs GROUP BY 1, 2")
         db.commit()

@@ -50,6 +50,7 @@ class Place(Protocol):
     """Where a store of one test is, or will be."""
 
     url: str
+    data: str  #: how the paths of its data directory begin
 
     def open(self) -> JobRepository:
         """Open the store, and make it if it is not there."""
@@ -100,6 +101,7 @@ class SqliteOutside:
 class _SqlitePlace:
     def __init__(self, path: Path) -> None:
         self.url = str(path)
+        self.data = f"{path}.d/"
 
     def open(self) -> JobRepository:
         repository = SqliteRepository(self.url)
@@ -153,13 +155,16 @@ class PostgresOutside:
 
 
 class _PostgresPlace:
-    def __init__(self, found: server.Server) -> None:
+    def __init__(self, found: server.Server, directory: Path) -> None:
         self.server = found
+        self.data = f"{directory}/state/"
         self.schema = f"t{secrets.token_hex(6)}"
         self.url = found.url(self.schema)
 
     def open(self) -> JobRepository:
-        return open_repository(self.url)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_STATE_HOME", self.data)
+            return open_repository(self.url)
 
     def outside(self) -> Outside:
         return PostgresOutside(self.server, self.schema)
@@ -184,8 +189,7 @@ class Postgres:
     repository = ("queuectl.repository.postgres", "PostgresRepository")
 
     def place(self, directory: Path) -> Place:
-        del directory
-        return _PostgresPlace(the_server())
+        return _PostgresPlace(the_server(), directory)
 
 
 @contextmanager

@@ -36,11 +36,14 @@ RACES = "tests/integration/test_races.py"
 IDENTITY = "tests/integration/test_identity.py"
 ADOPTION = "tests/acceptance/test_adoption.py"
 WORKER = "tests/acceptance/test_worker.py"
+HOSTS = "tests/integration/test_several_hosts.py"
 SHIM = "tests/integration/test_shim.py"
 CLAIM = "repository/sqlite/claim.py"
 PRUNE = "repository/sql/prune.py"
 SCHEMA = "repository/sqlite/sql/0002.sql"
 ARCHIVE = "repository/sqlite/archive.py"
+RETRY = "retry.py"
+POLICY = "tests/unit/test_policy.py"
 GUARD, NO_GUARD = ' AND lease_token = ?"', ' AND ? IS NOT NULL"'
 
 MUTANTS = (
@@ -101,6 +104,85 @@ MUTANTS = (
         "                    change(db, seq, lasting, now=now)",
         CONTRACT,
     ),
+    Mutant(
+        "an exit code that means success is a failure",
+        RETRY,
+        "is_success(self.asked.success_codes)",
+        "is_success(())",
+        POLICY,
+    ),
+    Mutant("what give_up_on names is tried again", RETRY, "if named is not None:", "if not words:", POLICY),
+    Mutant(
+        "what retry_on does not name is tried again",
+        RETRY,
+        "and not words.intersection(retry_on):",
+        "and not words:",
+        POLICY,
+    ),
+    Mutant(
+        "retry_on speaks of endings that the command knows nothing of",
+        RETRY,
+        "if retry_on and execution.outcome not in _UNSEEN and",
+        "if retry_on and",
+        POLICY,
+    ),
+    Mutant("a retry later than retry_for allows", RETRY, "due > self.retry_until:", "now > self.retry_until:", POLICY),
+    Mutant(
+        "a retry_for that counts from each attempt",
+        CLAIM,
+        "THEN coalesce(retry_until, :now",
+        "THEN coalesce(NULL, :now",
+        "tests/integration/test_policy.py",
+    ),
+    Mutant(
+        "a wait without a cap",
+        RETRY,
+        "min(wait, self.cap, MAX_DURATION)",
+        "min(wait, MAX_DURATION)",
+        "tests/unit/test_retry.py",
+    ),
+    Mutant(
+        "a wait without the cap of its job",
+        RETRY,
+        "policy.cap if asked.backoff_max is None else asked.backoff_max",
+        "policy.cap",
+        POLICY,
+    ),
+    Mutant(
+        "what a command wishes counts with every exit code",
+        "worker/judge.py",
+        "and execution.exit_code == TEMPFAIL:",
+        "and execution.exit_code:",
+        "tests/acceptance/test_policy.py",
+    ),
+    Mutant(
+        "a wish of an earlier run of the same number",
+        "worker/said.py",
+        " or status.st_mtime_ns < since * 1_000_000:",
+        ":",
+        "tests/acceptance/test_archive.py",
+    ),
+    Mutant(
+        "a wish that goes though another worker has the run",
+        "worker/judge.py",
+        "        self._wishes.clear()\n\n    def _wish_of",
+        "\n    def _wish_of",
+        "tests/integration/test_policy.py",
+    ),
+    Mutant(
+        "a shim that is read when it is needed",
+        "worker/process.py",
+        "program.write(_PROGRAM)",
+        "program.write(Path(shim.__file__).read_bytes())",
+        "tests/acceptance/test_upgrade.py",
+    ),
+    Mutant(
+        "whom a worker of schema 1 buried stays unsigned",
+        "repository/sqlite/workers.py",
+        "db.execute(SIGN_THE_UNSIGNED)",
+        "pass",
+        "tests/integration/test_migration.py",
+    ),
     Mutant("a removal without a second look", PRUNE, "state IN ({states})", "(1 OR state IN ({states}))", RACES),
     Mutant(
         "a removal that notes no logs",
@@ -159,6 +241,48 @@ MUTANTS = (
         "return True\n        return is_overdue(worker)",
         "return True\n        return True",
         IDENTITY,
+    ),
+    Mutant(
+        "a worker elsewhere is judged by pipes that are not there",
+        "worker/rescue.py",
+        "return worker.identity.home != self._identity.home",
+        "return False",
+        HOSTS,
+    ),
+    Mutant(
+        "no second look at a worker elsewhere before its jobs are taken",
+        "worker/rescue.py",
+        "self._is_elsewhere(worker) and self._has_come_back(worker)",
+        "False",
+        HOSTS,
+    ),
+    Mutant(
+        "who is cut off lets its commands run",
+        "worker/engine.py",
+        "if self._me.hold.is_ending and not self._is_cut_off:",
+        "if False:",
+        HOSTS,
+    ),
+    Mutant(
+        "who is cut off starts what it claimed",
+        "worker/engine.py",
+        "if self._me.hold.is_ending:  #",
+        "if False:  #",
+        HOSTS,
+    ),
+    Mutant(
+        "a shim without a worker lets its commands run beyond the lease",
+        "worker/shim.py",
+        "if (self.running or self.waiting) and self.is_over():",
+        "if False:",
+        HOSTS,
+    ),
+    Mutant(
+        "an adopter does not extend the lease of a shim",
+        "worker/runs.py",
+        "for record in (kept | ",
+        "for record in (",
+        HOSTS,
     ),
     Mutant(
         "the wall clock decides who hangs",

@@ -72,10 +72,12 @@ class Server:
 
     Args:
         room: an empty directory; its path has to be short, for the socket's sake.
+        address: where it listens on the network as well; empty: nowhere.
     """
 
-    def __init__(self, room: Path) -> None:
+    def __init__(self, room: Path, address: str = "") -> None:
         self.room = room
+        self.address = address
         #: What psycopg and libpq need to find it.
         self.conninfo = f"host={room} port=5432 user=tests dbname=postgres"
         self.socket = room / ".s.PGSQL.5432"
@@ -100,10 +102,14 @@ class Server:
             done = self._run("initdb", *plain, "--locale=C")
             if done.returncode:
                 raise Unavailable(f"initdb: {done.stderr.strip()}")
+        if self.address:
+            with (self.room / "data" / "pg_hba.conf").open("a", encoding="ascii") as rules:
+                rules.write("host all all samenet trust\n")
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        wanted = _SETTINGS | {"listen_addresses": self.address}
+        settings = [word for name, value in wanted.items() for word in ("-c", f"{name}={value}")]
         # It ends with us even if we are killed.
         words = self._words("postgres", "--pdeathsig=QUIT")
         with (self.room / "log").open("ab") as log:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ class SharedRepository(SqliteRepository):
         self.kept_output = KEPT
         self.location = f"postgresql://somebody@server{path}"
         self.directory_name = f"{path}.{host}.d"
+        self._slow = slow(path, host)
         self._outputs = Path(f"{path}.outputs")
         self._outputs.mkdir(exist_ok=True)
         self._ring = Path(f"{path}.{host}.ring")
@@ -71,6 +73,7 @@ class SharedRepository(SqliteRepository):
             return False
 
     def turn(self, settlements: Any, **rest: Any) -> Turn:
+        kept: dict[str, Path] = {}
         if settlements:
             runs = {job.seq: job.runs for job in self.list().jobs}
             kept = {one.token: self._outputs / f"{one.seq}-{runs[one.seq]}" for one in settlements}
@@ -79,6 +82,8 @@ class SharedRepository(SqliteRepository):
         turn = super().turn(settlements, **rest)
         for token in turn.refused:
             kept[token].unlink()
+        while self._slow.exists():
+            time.sleep(0.005)
         return turn
 
     def output(self, seq: int, run: int) -> bytes | None:
@@ -107,6 +112,11 @@ class SharedRepository(SqliteRepository):
 def unplugged(path: Path, host: str) -> Path:
     """Return the file that, while it is there, keeps a host from reaching the store."""
     return Path(f"{path}.{host}.unplugged")
+
+
+def slow(path: Path, host: str) -> Path:
+    """Return the file that, while it is there, keeps the answer to a host's turn from it."""
+    return Path(f"{path}.{host}.slow")
 
 
 def main() -> int:

@@ -17,12 +17,14 @@ import pytest
 from queuectl.repository import open_repository
 from queuectl.worker.logs import log_path
 from queuectl.worker.presence import start_ticks
+from tests.engines import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from queuectl.model import Job
     from queuectl.repository.protocol import JobRepository
+    from tests.engines import Engine, Place
 
 PROGRAM = (sys.executable, "-m", "queuectl")
 #: Seconds after which a test gives up on something that must happen.
@@ -123,14 +125,23 @@ class Shop:
 
     Args:
         home: the directory in which every command is called.
+        place: of the store; not given, it is a file there, as the program has it by itself.
+        engine: which the store is of.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, place: Place | None = None, engine: Engine = ENGINES["sqlite"]) -> None:
         self.home = home
-        self.database = home / "queue.db"
+        self.place = place or engine.place(home)
+        self.engine = engine
         self.workers: list[Worker] = []
         self._gates: list[Gate] = []
         self._store: JobRepository | None = None
+
+    @property
+    def database(self) -> Path:
+        """The file of the store, if it is one."""
+        assert self.engine.name == "sqlite"
+        return Path(self.place.url)
 
     # -- the program ------------------------------------------------------------------
 
@@ -205,8 +216,14 @@ class Shop:
     def store(self) -> JobRepository:
         """The store, opened in this process."""
         if self._store is None:
-            self._store = open_repository(str(self.database), create=False)
+            self._store = open_repository(self.place.url, create=False)
         return self._store
+
+    def forget(self) -> None:
+        """Close the store: another file takes its place."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
     def job(self, job: str) -> Job:
         """Return a job as it is now."""
@@ -248,17 +265,18 @@ class Shop:
 
     def commands(self) -> list[int]:
         """Return the pids of everything that jobs have started and that still lives."""
-        mark = f"QUEUECTL_DB={self.database}".encode()
         found = []
         for entry in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                words = (entry / "environ").read_text(encoding="utf-8", errors="replace").split("\0")
+                given = dict(word.partition("=")[::2] for word in words)
+                if "QUEUECTL_JOB_ID" in given and self.place.is_named_by(given.get("QUEUECTL_DB", "")):
                     found.append(int(entry.name))
         return found
 
     def shims(self) -> list[int]:
         """Return the pids of the shims that still live."""
-        mark = f"{self.database}.d/runs/".encode()
+        mark = self.place.data.encode()
         found = []
         for entry in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
@@ -287,8 +305,10 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    """A queue of this test's own."""
-    shop = Shop(tmp_path)
+def shop(tmp_path: Path, place: Place, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """A queue of this test's own; where its store is stands in the environment, if it is not where it always is."""
+    if engine.name != "sqlite":
+        monkeypatch.setenv("QUEUECTL_DB", place.url)
+    shop = Shop(tmp_path, place, engine)
     yield shop
     shop.close()

@@ -8,6 +8,8 @@ import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from queuectl.model import JobState
 from queuectl.repository import open_repository
 from tests.acceptance.conftest import DEADLINE, PROGRAM, Shop, eventually
@@ -16,6 +18,9 @@ from tests.engines import SqliteOutside
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+pytestmark = pytest.mark.engines("sqlite")
 
 
 def test_a_backup_beside_three_workers_is_sound_whenever_it_is_made(shop: Shop) -> None:
@@ -67,7 +72,6 @@ def test_a_job_that_was_running_is_lost_where_it_is_imported_and_retried_by_its_
     worker.signal(signal.SIGTERM)
     assert worker.ends() == 0
     other = Shop(shop.home / "elsewhere")
-    other.home.mkdir()
     try:
         assert other.queuectl("import", "../jobs.jsonl").endswith("running\t2\n")
         gate.open()
@@ -87,7 +91,6 @@ def test_a_worker_that_waits_is_woken_by_an_import(shop: Shop) -> None:
     shop.enqueue("true", id="a")
     shop.queuectl("export", "jobs.jsonl")
     other = Shop(shop.home / "elsewhere")
-    other.home.mkdir()
     try:
         worker = other.start_worker()
         other.queuectl("import", "../jobs.jsonl")
@@ -128,3 +131,22 @@ def test_a_stop_signal_leaves_no_half_of_a_file(shop: Shop) -> None:
     process.communicate(timeout=DEADLINE)
     names = sorted(path.name for path in shop.home.iterdir() if "jobs" in path.name)
     assert names == ([] if process.returncode else ["jobs.jsonl"])
+
+
+def test_a_run_takes_nothing_over_from_one_of_its_number_before_a_backup_was_put_back(shop: Shop) -> None:
+    once = 'echo old; echo 600 > "$QUEUECTL_RETRY_AFTER"; touch ran'
+    job = shop.enqueue(f"[ -e ran ] && exit 75; {once}")
+    shop.queuectl("backup", "backup.db")
+    shop.work("--once")
+    assert (shop.job(job).runs, shop.job(job).exit_code, shop.log(job)) == (1, 0, b"old\n")
+    shop.forget()
+    for end in ("-wal", "-shm"):
+        shop.database.with_name(f"queue.db{end}").unlink(missing_ok=True)
+    (shop.home / "backup.db").rename(shop.database)
+    assert (shop.job(job).runs, shop.job(job).state) == (0, "pending")
+    assert shop.queuectl("logs", job) == ""
+    shop.work("--once")
+    found = shop.job(job)
+    assert (found.runs, found.attempts, found.exit_code, shop.log(job)) == (1, 1, 75, b"")
+    assert found.next_run_at == found.updated_at + 3000
+    assert [run["exit_code"] for run in shop.json("show", job)["runs"]] == [75]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tests.acceptance.conftest import Shop
 
+pytestmark = pytest.mark.engines("sqlite")
+
 QUEUECTL = " ".join(PROGRAM)
 
 

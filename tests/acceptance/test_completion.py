@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tests.acceptance.conftest import Shop
 
+pytestmark = pytest.mark.engines("sqlite")
+
 #: How each shell is started without the files of whoever runs the tests, and made ready.
 SHELLS = {
     "bash": (

@@ -14,7 +14,10 @@ from tests.acceptance.conftest import PROGRAM
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Shop
 
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+pytestmark = [
+    pytest.mark.engines("sqlite"),
+    pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
+]
 
 JOBS = 200
 #: Waits for the disk of a worker that comes, goes, and moves its log into the file in between.

@@ -46,24 +46,24 @@ main()
 
 
 _SLOW_RESCUER = """
-from queuectl.repository.sqlite import SqliteRepository
+from {module} import {owner} as owner
 
-original = SqliteRepository.rescue
+original = owner.rescue
 
 def rescue(self, *args, **kwargs):
     open({gate!r}).read()
     return original(self, *args, **kwargs)
 
-SqliteRepository.rescue = rescue
+owner.rescue = rescue
 
 from queuectl.__main__ import main
 main()
 """
 
 _NEVER_TOLD = """
-from queuectl.repository.sqlite import SqliteRepository
+from {module} import {owner} as owner
 
-SqliteRepository.renew = lambda self, *args, **kwargs: ""
+owner.renew = lambda self, *args, **kwargs: ""
 
 from queuectl.__main__ import main
 main()
@@ -79,36 +79,44 @@ class Crash(NamedTuple):
     when: str  #: `before` or `after` the method
     given: str = "True"
 
-    def program(self) -> list[str]:
+    def program(self, shop: Shop) -> list[str]:
         """Return the program that does not survive it."""
-        return [sys.executable, "-c", _PROGRAM.format(**self._asdict())]
+        module, owner = shop.engine.repository if not self.module else (self.module, self.owner)
+        return [sys.executable, "-c", _PROGRAM.format(**self._asdict() | {"module": module, "owner": owner})]
 
 
-_STORE = ("queuectl.repository.sqlite", "SqliteRepository")
+def _changed(shop: Shop, program: str, **parts: object) -> list[str]:
+    """Return a program whose repository is another one."""
+    module, owner = shop.engine.repository
+    return [sys.executable, "-c", program.format(module=module, owner=owner, **parts)]
+
+
+#: The repository, of whichever engine.
+STORE = ("", "")
 _RUNS = ("queuectl.worker.runs", "Runs")
 _SHIM = ("queuectl.worker.process", "Shim")
 
 MOMENTS = {
-    "before it joins": Crash(*_STORE, "join", "before"),
-    "after it joined": Crash(*_STORE, "join", "after"),
-    "before the claim": Crash(*_STORE, "turn", "before", "kwargs['slots']"),
-    "after the claim": Crash(*_STORE, "turn", "after", "result.leases"),
+    "before it joins": Crash(*STORE, "join", "before"),
+    "after it joined": Crash(*STORE, "join", "after"),
+    "before the claim": Crash(*STORE, "turn", "before", "kwargs['slots']"),
+    "after the claim": Crash(*STORE, "turn", "after", "result.leases"),
     "before it has a shim": Crash(*_SHIM, "__init__", "before"),
     "after it has a shim": Crash(*_SHIM, "__init__", "after"),
     "before the commands are sent": Crash(*_SHIM, "send", "before"),
     "after the commands are sent": Crash(*_SHIM, "send", "after"),
     "when a command has ended": Crash(*_SHIM, "news", "after", "result"),
-    "before the result": Crash(*_STORE, "turn", "before", "args[0]"),
-    "after the result": Crash(*_STORE, "turn", "after", "args[0]"),
-    "before it leaves": Crash(*_STORE, "leave", "before"),
-    "after it left": Crash(*_STORE, "leave", "after"),
+    "before the result": Crash(*STORE, "turn", "before", "args[0]"),
+    "after the result": Crash(*STORE, "turn", "after", "args[0]"),
+    "before it leaves": Crash(*STORE, "leave", "before"),
+    "after it left": Crash(*STORE, "leave", "after"),
 }
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_worker_that_dies_at_any_moment_costs_no_job_and_doubles_none(shop: Shop, moment: str) -> None:
     shop.enqueue_all([{"command": f"echo {number} >> runs"} for number in range(5)])
-    worker = shop.start_worker("--drain", "-c", "2", program=MOMENTS[moment].program())
+    worker = shop.start_worker("--drain", "-c", "2", program=MOMENTS[moment].program(shop))
     assert worker.ends() == -signal.SIGKILL
     shop.work("--drain", "-c", "2")
     assert sorted(map(int, shop.lines("runs"))) == list(range(5))
@@ -120,12 +128,12 @@ def test_a_worker_that_dies_at_any_moment_costs_no_job_and_doubles_none(shop: Sh
 
 
 RESCUES = {
-    "before it takes over": Crash(*_STORE, "rescue", "before"),
-    "after it took over": Crash(*_STORE, "rescue", "after"),
+    "before it takes over": Crash(*STORE, "rescue", "before"),
+    "after it took over": Crash(*STORE, "rescue", "after"),
     "before it follows": Crash(*_RUNS, "adopt", "before"),
     "after it follows": Crash(*_RUNS, "adopt", "after"),
-    "before the dead one is struck off": Crash(*_STORE, "leave", "before"),
-    "after the dead one is struck off": Crash(*_STORE, "leave", "after"),
+    "before the dead one is struck off": Crash(*STORE, "leave", "before"),
+    "after the dead one is struck off": Crash(*STORE, "leave", "after"),
 }
 
 
@@ -143,7 +151,7 @@ def test_a_rescuer_that_dies_at_any_moment_costs_no_job_and_doubles_none(
         for _ in jobs:
             gate.open()
         shop.is_quiet()
-    rescuer = shop.start_worker("-c", "2", program=RESCUES[moment].program())
+    rescuer = shop.start_worker("-c", "2", program=RESCUES[moment].program(shop))
     assert rescuer.ends() == -signal.SIGKILL
     last = shop.start_worker("-c", "2")
     if not ended:
@@ -169,7 +177,7 @@ def test_a_rescuer_who_comes_too_late_gets_nothing(shop: Shop, *, ended: bool) -
     first = shop.start_worker()
     eventually(lambda: shop.lines("runs"), "the command runs")
     first.kill()
-    late = shop.start_worker(program=[sys.executable, "-c", _SLOW_RESCUER.format(gate=str(slow))])
+    late = shop.start_worker(program=_changed(shop, _SLOW_RESCUER, gate=str(slow)))
     with slow.open("w"):  # it has looked and is about to take
         second = shop.start_worker()
         eventually(lambda: second.events("adopted"), "the command is adopted")
@@ -191,7 +199,7 @@ def test_the_late_result_of_a_worker_that_was_taken_for_dead_changes_nothing(sho
     shop.configure("lease", "2s")
     gate = shop.gate()
     job = shop.enqueue(f"echo run >> runs; {gate.wait}; exit 7", backoff_base=0)
-    first = shop.start_worker(program=[sys.executable, "-c", _NEVER_TOLD])
+    first = shop.start_worker(program=_changed(shop, _NEVER_TOLD))
     eventually(lambda: shop.lines("runs"), "the command runs")
     first.signal(signal.SIGSTOP)
     second = shop.start_worker()

@@ -7,10 +7,15 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.acceptance.conftest import PROGRAM, eventually, lives
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Shop
+
+
+pytestmark = pytest.mark.engines("sqlite")
 
 
 def _found(shop: Shop, check: str) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.acceptance.conftest import PROGRAM, Shop, eventually
-from tests.acceptance.test_crash import Crash
+from tests.acceptance.test_crash import STORE, Crash
+from tests.engines import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,8 +71,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 @pytest.fixture
 def narrow(disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A queue whose store, and nothing else, is on the small disk."""
-    shop = Shop(tmp_path)
-    shop.database = disk.place / "queue.db"
+    shop = Shop(tmp_path, ENGINES["sqlite"].place(disk.place))
     monkeypatch.setenv("QUEUECTL_DB", str(shop.database))
     yield shop
     shop.close()
@@ -378,9 +378,9 @@ def test_a_worker_that_cannot_fork_claims_nothing_and_leaks_nothing_until_it_can
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_enqueue_that_is_killed_has_stored_all_or_nothing(shop: Shop, when: str) -> None:
     shop.enqueue("true", id="other")
-    crash = Crash("queuectl.repository.sqlite", "SqliteRepository", "enqueue", when)
+    crash = Crash(*STORE, "enqueue", when)
     done = subprocess.run(
-        [*crash.program(), "enqueue", "--id", "mine", "true"], cwd=shop.home, capture_output=True, check=False
+        [*crash.program(shop), "enqueue", "--id", "mine", "true"], cwd=shop.home, capture_output=True, check=False
     )
     assert done.returncode == -signal.SIGKILL
     stored = [job.id for job in shop.jobs()]

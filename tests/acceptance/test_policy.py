@@ -245,7 +245,8 @@ def test_a_job_that_did_not_die_has_no_signature(shop: Shop) -> None:
 
 
 def test_a_log_that_cannot_be_read_keeps_no_job_from_being_buried(shop: Shop) -> None:
-    log = shop.home / "queue.db.d" / "logs" / "000000" / "1-1.log"
+    shop.queuectl("init")
+    log = shop.store.directory / "logs" / "000000" / "1-1.log"
     job = shop.enqueue(f"rm -f {log}; mkfifo {log}; exit 1", max_retries=1)
     shop.work("--once")
     assert shop.job(job).signature == "exit code <n>"

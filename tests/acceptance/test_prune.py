@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 from collections import Counter
 from contextlib import closing
@@ -14,12 +13,11 @@ import pytest
 from queuectl.model import JobState
 from queuectl.worker.logs import log_path
 from tests.acceptance.conftest import DEADLINE, PROGRAM, eventually
-from tests.acceptance.test_crash import Crash
+from tests.acceptance.test_crash import STORE, Crash
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Shop
 
-_STORE = ("queuectl.repository.sqlite", "SqliteRepository")
 #: More than one transaction of a prune removes.
 MANY = 300
 
@@ -30,8 +28,7 @@ def _logs(shop: Shop) -> list[str]:
 
 def _tables(shop: Shop) -> dict[str, int]:
     """Count what lies in the store, table by table, and see that it is sound."""
-    with closing(sqlite3.connect(shop.database)) as db:
-        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    with closing(shop.place.outside()) as outside:
         queries = {
             "jobs": "SELECT count(*) FROM jobs",
             "history": "SELECT count(DISTINCT job) FROM history",
@@ -40,7 +37,7 @@ def _tables(shop: Shop) -> dict[str, int]:
             "pruned": "SELECT coalesce(sum(jobs), 0) FROM pruned",
             "leftovers": "SELECT count(*) FROM leftovers",
         }
-        return {name: db.execute(query).fetchone()[0] for name, query in queries.items()}
+        return {name: outside.rows(query)[0][0] for name, query in queries.items()}
 
 
 def _started(shop: Shop, *args: str) -> subprocess.Popen[str]:
@@ -85,11 +82,11 @@ def test_beside_workers_and_producers_every_job_runs_once_and_nobody_is_locked_o
 
 #: For each moment: how many jobs are gone, of how many of them a log is left.
 MOMENTS = {
-    "before the first batch": (Crash(*_STORE, "prune", "before"), 0, 0),
-    "after the first batch": (Crash(*_STORE, "prune", "after"), 250, 250),
-    "before the second batch": (Crash(*_STORE, "prune", "before", "kwargs['after']"), 250, 0),
-    "after the logs, before the note": (Crash(*_STORE, "swept", "before"), 250, 0),
-    "after the note": (Crash(*_STORE, "swept", "after"), 250, 0),
+    "before the first batch": (Crash(*STORE, "prune", "before"), 0, 0),
+    "after the first batch": (Crash(*STORE, "prune", "after"), 250, 250),
+    "before the second batch": (Crash(*STORE, "prune", "before", "kwargs['after']"), 250, 0),
+    "after the logs, before the note": (Crash(*STORE, "swept", "before"), 250, 0),
+    "after the note": (Crash(*STORE, "swept", "after"), 250, 0),
 }
 
 
@@ -99,7 +96,7 @@ def test_a_prune_that_is_killed_leaves_nothing_half_done(shop: Shop, moment: str
     shop.enqueue_all([{"command": "echo output", "tags": ["t", "u"]} for _ in range(MANY)])
     shop.work("--drain", "-c", "4")
     assert len(_logs(shop)) == MANY
-    done = subprocess.run([*crash.program(), "prune", "-y"], cwd=shop.home, capture_output=True, check=False)
+    done = subprocess.run([*crash.program(shop), "prune", "-y"], cwd=shop.home, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
     left = MANY - gone
     found = _tables(shop)
@@ -117,8 +114,8 @@ def test_a_prune_that_is_killed_leaves_nothing_half_done(shop: Shop, moment: str
 def test_what_a_killed_prune_left_the_next_worker_deletes(shop: Shop) -> None:
     shop.enqueue("echo output")
     shop.work("--drain")
-    crash = Crash(*_STORE, "prune", "after")
-    subprocess.run([*crash.program(), "prune", "-y"], cwd=shop.home, capture_output=True, check=False)
+    crash = Crash(*STORE, "prune", "after")
+    subprocess.run([*crash.program(shop), "prune", "-y"], cwd=shop.home, capture_output=True, check=False)
     assert _logs(shop) == ["1-1.log"]
     shop.start_worker()
     eventually(lambda: not _logs(shop), "the log is gone")

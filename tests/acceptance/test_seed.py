@@ -6,6 +6,8 @@ import json
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.acceptance.conftest import eventually
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def _waits(shop: Shop, job: str) -> list[float]:
 # -- setup ----------------------------------------------------------------------------
 
 
+@pytest.mark.engines("sqlite")
 def test_the_first_command_creates_the_database_in_the_local_directory(shop: Shop) -> None:
     assert not shop.database.exists()
     shop.queuectl("status")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tests.acceptance.conftest import Shop
 
+pytestmark = pytest.mark.engines("sqlite")
+
 #: Runs a program with its standard input as its controlling terminal, as a login does.
 CONTROLLED = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"

@@ -13,7 +13,7 @@ from tests.acceptance.conftest import PROGRAM
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Shop
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engines("sqlite"), pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_four_workers_of_four_slots_run_five_thousand_jobs_once_each(shop: Shop) -> None:

@@ -37,7 +37,7 @@ def test_a_job_runs_where_it_was_enqueued_with_the_environment_of_its_worker_and
         "QUEUECTL_JOB_ID=a",
         "QUEUECTL_ATTEMPT=1",
         "QUEUECTL_QUEUE=mail",
-        f"QUEUECTL_DB={shop.database}",
+        f"QUEUECTL_DB={shop.store.location}",
         "QUEUECTL_WORKER=worker-1",
         "",
     ]
@@ -432,6 +432,7 @@ def test_a_signal_to_the_process_group_of_a_worker_does_not_reach_its_jobs(shop:
 # -- what may go wrong around a worker ------------------------------------------------
 
 
+@pytest.mark.engines("sqlite")
 def test_a_worker_stops_when_its_store_is_deleted(shop: Shop) -> None:
     gate = shop.gate()
     _, worker = _working(shop, gate.wait + "; echo finished > finished")
@@ -444,6 +445,7 @@ def test_a_worker_stops_when_its_store_is_deleted(shop: Shop) -> None:
     shop.is_quiet()
 
 
+@pytest.mark.engines("sqlite")
 def test_a_result_is_kept_while_the_store_is_locked_and_written_afterwards(shop: Shop) -> None:
     gate = shop.gate()
     job, worker = _working(shop, f"{gate.wait}; exit 7")
@@ -462,6 +464,7 @@ def test_a_result_is_kept_while_the_store_is_locked_and_written_afterwards(shop:
     assert worker.ends() == 0
 
 
+@pytest.mark.engines("sqlite")
 def test_a_worker_that_is_told_to_stop_waits_for_the_lock_with_its_result(shop: Shop) -> None:
     gate = shop.gate()
     job, worker = _working(shop, gate.wait)

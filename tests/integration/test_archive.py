@@ -74,9 +74,8 @@ class Stores:
 
 
 @pytest.fixture
-def make(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+def make(engine: Engine, tmp_path: Path) -> Iterator[Stores]:
     """Open stores by name."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with closing(Stores(engine, tmp_path)) as stores:
         yield stores
 
@@ -146,7 +145,7 @@ def test_what_was_exported_and_imported_exports_the_same_bytes(full: JobReposito
     states = {json.loads(line)["job"]["state"] for line in lines if b'{"job"' in line}
     assert states == {str(state) for state in JobState if state is not JobState.FAILED}
     new = make("new")
-    assert imported(new, lines, now=NOW + HOUR) == (8, 0, 2)
+    assert imported(new, lines, now=NOW + HOUR)[:3] == (8, 0, 2)
     assert exported(new) == lines
     make.are_sound()
 
@@ -218,7 +217,7 @@ def test_running_jobs_are_held_by_a_worker_whom_anybody_takes_for_dead(full: Job
 def test_without_running_jobs_no_worker_is_made_up(make: Stores) -> None:
     old, new = make("old"), make("new")
     old.enqueue([JobSpec("true", id="a")], now=NOW)
-    assert imported(new, exported(old), now=NOW) == (1, 0, 0)
+    assert imported(new, exported(old), now=NOW)[:3] == (1, 0, 0)
     assert new.workers() == []
 
 
@@ -246,7 +245,7 @@ def test_an_empty_store_comes_back_too(make: Stores) -> None:
     lines = exported(make("old"))
     head, *rest = map(json.loads, lines)
     assert (head["queuectl"]["format"], rest) == (1, [{"settings": {}}, {"end": {"jobs": 0}}])
-    assert imported(make("new"), lines, now=NOW) == (0, 0, 0)
+    assert imported(make("new"), lines, now=NOW)[:3] == (0, 0, 0)
 
 
 def test_an_export_shows_one_moment(full: JobRepository, make: Stores) -> None:
@@ -283,7 +282,7 @@ def test_skip_leaves_what_is_there_and_takes_in_the_rest(full: JobRepository, ma
     new = make("new")
     new.enqueue([JobSpec("mine", id="dead"), JobSpec("mine", id="other", unique_key="k")], now=NOW)
     new.set_setting("max-retries", "9")
-    assert imported(new, exported(full), now=NOW, skip=True) == (6, 2, 2)
+    assert imported(new, exported(full), now=NOW, skip=True)[:3] == (6, 2, 2)
     jobs = {job.id: job for job in new.list().jobs}
     assert (jobs["dead"].command, jobs["other"].command) == ("mine", "mine")
     assert "retrying" not in jobs
@@ -293,7 +292,7 @@ def test_skip_leaves_what_is_there_and_takes_in_the_rest(full: JobRepository, ma
 
 def test_to_import_again_with_skip_changes_nothing(full: JobRepository, make: Stores) -> None:
     before = exported(full)
-    assert imported(full, before, now=NOW, skip=True) == (0, 8, 0)
+    assert imported(full, before, now=NOW, skip=True) == (0, 8, 0, ())
     assert exported(full) == before
     make.are_sound()
 
@@ -451,7 +450,7 @@ def test_memory_does_not_grow_with_the_number_of_jobs(make: Stores) -> None:
             tracemalloc.stop()
 
     # A server is told of a thousand at a time.
-    assert peak(6000) < peak(2000) + 100_000
+    assert peak(8000) < peak(4000) + 100_000
 
 
 def test_whoever_writes_slowly_keeps_nobody_from_the_store(full: JobRepository, make: Stores) -> None:

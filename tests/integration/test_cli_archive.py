@@ -289,7 +289,27 @@ class TestImport:
 
     def test_json_counts_too(self, filled: CommandLine) -> None:
         filled("export", "jobs.jsonl")
-        assert filled.json("--db", "new.db", "import", "jobs.jsonl") == {"imported": 3, "skipped": 0, "running": 0}
+        assert filled.json("--db", "new.db", "import", "jobs.jsonl") == {
+            "imported": 3,
+            "skipped": 0,
+            "running": 0,
+            "paused": [],
+        }
+
+    def test_what_it_pauses_is_said(self, filled: CommandLine) -> None:
+        filled("pause", "mail", "-q")
+        filled("export", "one.jsonl")
+        filled("pause", "--all", "-q")
+        filled("export", "all.jsonl")
+        filled("--db", "new.db", "enqueue", "--id", "mine", "true")
+        assert filled.json("--db", "new.db", "import", "all.jsonl")["paused"] == ["*", "mail"]
+        assert "All queues are paused here now" in filled.said
+        assert "queuectl --db new.db resume --all" in filled.said
+        assert filled.json("--db", "new.db", "import", "--if-exists", "skip", "all.jsonl")["paused"] == []
+        assert "paused" not in filled.said
+        filled("--db", "other.db", "import", "one.jsonl")
+        assert "Queue 'mail' is paused here now" in filled.said
+        assert "queuectl --db other.db resume mail" in filled.said
 
     def test_it_says_what_was_running(self, run: CommandLine) -> None:
         run("enqueue", "--id", "a", "true")

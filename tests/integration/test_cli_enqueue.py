@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -420,3 +421,30 @@ def test_a_signal_after_the_commit_ends_the_program_with_success() -> None:
         acceptance.accept()
         signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
     assert end.value.code == 0
+
+
+# -- what many jobs cost -----------------------------------------------------------------------
+
+
+def _calls(run: CommandLine, jobs: int) -> int:
+    """Count the calls of Python functions, generators that go on included, while so many jobs are enqueued."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    lines = "".join(json.dumps({"id": f"{jobs}-{number}", "command": "true"}) + "\n" for number in range(jobs))
+    (run.home / "jobs.jsonl").write_text(lines, encoding="utf-8")
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        run("-q", "enqueue", "--file", "jobs.jsonl")
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def test_a_job_of_many_takes_few_calls(run: CommandLine) -> None:
+    _calls(run, 1000)  # what is loaded, and made, once
+    assert (_calls(run, 3000) - _calls(run, 2000)) / 1000 < 14

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -228,10 +231,23 @@ class TestRm:
         assert ended("rm", "d", "a", "d", "-y") == "d\na\n"
         assert _left(ended) == "bcp"
 
-    def test_many_go_batch_by_batch(self, ended: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(removal, "BATCH", 3)
-        assert ended("rm", *"abcd", "--yes") == "a\nb\nc\nd\n"
-        assert _left(ended) == "p"
+    @pytest.mark.parametrize("fails", ["DELETE ON jobs WHEN OLD.id = 'j299'", "INSERT ON actions"])
+    def test_many_go_with_the_note_of_who_did_it_or_none_goes(self, run: CommandLine, fails: str) -> None:
+        ids = [f"j{number}" for number in range(300)]
+        run("enqueue", json.dumps([{"id": job_id, "command": "true"} for job_id in ids]))
+        run.settle("completed")
+        with closing(sqlite3.connect(run.database)) as db:
+            db.execute(f"CREATE TRIGGER fault BEFORE {fails} BEGIN SELECT RAISE(ABORT, 'fault'); END")
+        run("rm", *ids, "--yes", code=6)
+        assert len(run.jobs()) == 300
+        with closing(sqlite3.connect(run.database)) as db:
+            assert db.execute("SELECT count(*) FROM actions").fetchone() == (0,)
+            db.execute("DROP TRIGGER fault")
+        assert run("rm", *ids, "--yes").split() == ids
+        with closing(sqlite3.connect(run.database)) as db:
+            ((verb, what, jobs),) = db.execute("SELECT verb, what, jobs FROM actions")
+        assert (verb, jobs) == ("rm", 300)
+        assert what.endswith("j19 and 280 more")
 
     def test_json_and_dry_run_tell_which(self, ended: CommandLine) -> None:
         assert ended.json("rm", "a", "--dry-run") == {"jobs": [{"id": "a", "how": "would_remove"}], "dry_run": True}

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queuectl.model import JobState
-from queuectl.repository.base import Filter
+from queuectl.repository import examine_store
+from queuectl.repository.base import Filter, WorkerIdentity
 from queuectl.repository.sqlite import SqliteRepository, schema
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+WORKER = WorkerIdentity("w", "host", "boot", "ns", 1, 1, 1, (), "p")
 
 _JOBS = """
     INSERT INTO jobs (id, command, state, queue, priority, attempts, max_retries, created_at, updated_at, next_run_at,
@@ -73,6 +76,34 @@ def test_migrated_stores_and_new_ones_have_the_same_schema(migrated: SqliteRepos
         with closing(sqlite3.connect(tmp_path / name)) as db:
             schemas.append(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2").fetchall())
     assert schemas[0] == schemas[1]
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["is there", "comes"])
+def test_whom_a_worker_of_the_earlier_schema_buries_a_worker_of_today_signs(
+    migrated: SqliteRepository, *, is_there: bool
+) -> None:
+    with closing(migrated) as repository:
+        stays = repository.join(WORKER, now=30, ticks=1.0) if is_there else 0
+        with closing(sqlite3.connect(repository.path, isolation_level=None)) as db:
+            # Its statements, as far as they matter here.
+            db.execute(
+                "UPDATE jobs SET state = 'processing', attempts = 1, runs = 1, updated_at = 40 WHERE id = 'waits'"
+            )
+            db.execute("UPDATE jobs SET state = 'failed', updated_at = 50, error = 'exit code 7' WHERE id = 'waits'")
+            db.execute("UPDATE jobs SET state = 'dead', finished_at = 50, reason = 'exit code 7' WHERE id = 'waits'")
+        miscounts = examine_store(repository.path, now=60, thorough=True).miscounts
+        assert not [one for one in miscounts if "dead of" in one]
+        if stays:
+            repository.renew(stays, now=60, ticks=2.0, lease_seconds=60.0)
+        else:
+            repository.join(WORKER, now=60, ticks=1.0)
+        assert repository.get("waits").signature == "exit code 7"
+        groups = repository.dead_groups(Filter(states=(JobState.DEAD,))).groups
+        assert [(one.signature, one.jobs) for one in groups] == [("exit code 1", 1), ("exit code 7", 1)]
+        miscounts = examine_store(repository.path, now=60, thorough=True).miscounts
+        assert not [one for one in miscounts if "dead of" in one]
+        repository.retry(Filter(ids=("waits",)), now=60)
+        assert repository.get("waits").signature is None
 
 
 def test_migrated_stores_go_on_counting(migrated: SqliteRepository) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,10 +22,15 @@ from queuectl.model import (
     Verdict,
 )
 from queuectl.repository.base import Filter, IfExists, Lease, Settlement, WorkerIdentity
+from queuectl.worker.judge import Judge
+from queuectl.worker.runs import Over
+from queuectl.worker.said import wish_name
+from queuectl.worker.task import Task
 from tests.strategies import policies_of_jobs
 
 if TYPE_CHECKING:
     from queuectl.repository.protocol import JobRepository
+    from queuectl.worker.process import Shim
     from tests.integration.conftest import CommandLine
 
 NOW = 1_800_000_000_000
@@ -217,3 +222,25 @@ def test_a_dead_job_shows_its_signature(run: CommandLine) -> None:
     run("enqueue", "--id", "a", "true")
     run.settle("dead")
     assert run.json("show", "a")["signature"] == "exit code 1"
+
+
+# -- what a run said about the next ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_what_a_run_said_goes_once_it_is_written_and_stays_for_whoever_has_the_run_now(
+    repository: JobRepository, *, is_ours: bool
+) -> None:
+    repository.enqueue([JobSpec("exit 75")], now=NOW)
+    lease = Hands(repository).claim()
+    wish = repository.directory / wish_name(lease.job.seq, lease.run)
+    wish.parent.mkdir(parents=True)
+    wish.write_text("600", encoding="ascii")
+    judge = Judge(repository)
+    ended = Execution(Outcome.EXITED, 75, "exit code 75", NOW // 1000, NOW, 1.0)
+    settlement = judge.settle(Over(Task(lease, cast("Shim", None), 0), ended))
+    assert settlement.verdict == Retry(NOW + 600_000, "exit code 75; it asked to wait 10m 00s")
+    if not is_ours:
+        judge.disown()
+    judge.written(())  # of the turns that follow
+    assert wish.exists() is not is_ours

@@ -15,7 +15,7 @@ import pytest
 from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome, Retry
 from queuectl.repository import explaining
 from queuectl.repository.acting import ALL
-from queuectl.repository.base import EVERY, Filter, Settlement, WorkerIdentity
+from queuectl.repository.base import EVERY, Filter, IfExists, Settlement, WorkerIdentity
 from queuectl.repository.ordering import Order
 from queuectl.repository.sql import prune
 from queuectl.repository.sqlite import SqliteRepository
@@ -55,6 +55,11 @@ def _turn(
     leases = repository.turn(settlements, worker=1, slots=slots, queues=queues, now=NOW, lease_seconds=LEASE).leases
     done = Execution(Outcome.EXITED, 0, None, NOW, NOW, 0.1)
     return [Settlement(lease.job.seq, lease.token, done, Complete()) for lease in leases]
+
+
+def _replace(repository: JobRepository) -> object:
+    spec = JobSpec("true", id="known", tags=("t", "u"))
+    return repository.enqueue([spec, spec], now=NOW, if_exists=IfExists.REPLACE)
 
 
 def _ended_and_pruned(repository: JobRepository, which: Filter = EVERY) -> object:
@@ -284,6 +289,14 @@ class TestTheCostOfTheDead:
         few, many = (_steps(store, lambda store: store.dead_signature(group)) for store in dead)
         assert many <= 1.2 * few + 5, (few, many)
 
+    def test_counting_who_died_of_the_same_does_not_grow_with_it(
+        self, dead: tuple[SqliteRepository, SqliteRepository]
+    ) -> None:
+        few, many = (_steps(store, lambda store: store.dead_of("of 3")) for store in dead)
+        assert [store.dead_of("of 3") for store in dead] == [4, 1000]
+        assert dead[0].dead_of("nothing") == 0
+        assert many <= few, (few, many)
+
     def test_a_group_is_listed_by_its_index_in_the_order_of_enqueueing(
         self, dead: tuple[SqliteRepository, SqliteRepository]
     ) -> None:
@@ -310,6 +323,7 @@ class TestTheCost:
             pytest.param(lambda store: _turn(store, queues=("nobody",)), id="claim-from-an-empty-queue"),
             pytest.param(lambda store: _turn(store, settlements=tuple(_turn(store))), id="settle-and-claim"),
             pytest.param(lambda store: store.enqueue([JobSpec("true")], now=NOW), id="enqueue"),
+            pytest.param(_replace, id="replace"),
             pytest.param(lambda store: store.counts(now=NOW), id="status"),
             pytest.param(lambda store: store.list(limit=50), id="list"),
             pytest.param(lambda store: store.list(Filter(states=(JobState.PENDING,)), limit=50), id="list-pending"),

@@ -16,15 +16,18 @@ import pytest
 
 from queuectl import clock
 from queuectl.model import JobSpec, JobState
+from queuectl.repository.base import WorkerIdentity
 from queuectl.worker.bell import Bell
 from queuectl.worker.living import live_workers
 from queuectl.worker.process import processes_of
-from tests.shared import SharedRepository, unplugged
+from queuectl.worker.rescue import Rescue
+from tests.shared import SharedRepository, slow, unplugged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from queuectl.model import Job
+    from queuectl.repository.base import Lease
 
 T = TypeVar("T")
 #: Seconds that a worker's leases hold.
@@ -235,7 +238,9 @@ def test_a_command_is_adopted_on_its_own_host_and_lives_beyond_the_lease_of_the_
     end = site.lease_end("first")
     dead.kill()
     site.worker("a", "--name", "second")
-    eventually(lambda: clock.now() > end + 1000, "the lease of the dead one is long over")
+    eventually(
+        lambda: clock.now() > end + 2000 * LEASE, "the lease of the dead one is long over, and more than one since"
+    )
     (site.home / "gate").write_text("go\n")
     assert site.becomes(job, JobState.COMPLETED).runs == 1
 
@@ -276,6 +281,44 @@ def test_nothing_is_written_of_what_others_have_taken_over(site: Site) -> None:
     assert "its host was cut off from the store" not in site.reasons(job)
     again = site.enqueue("true")
     site.becomes(again, JobState.COMPLETED)
+
+
+def test_what_was_claimed_by_an_answer_that_came_too_late_is_given_back_unstarted(site: Site) -> None:
+    job = site.enqueue("echo >> ran")
+    held = slow(site.path, "a")
+    held.touch()
+    host = site.worker("a")
+    site.becomes(job, JobState.PROCESSING)
+    eventually(lambda: clock.now() > site.lease_end("a") - 500, "the lease is about to end")
+    held.unlink()
+    assert site.becomes(job, JobState.COMPLETED).attempts == 1
+    assert "its host was cut off from the store" in site.reasons(job)
+    assert (site.home / "ran").read_text() == "\n"
+    assert "cut off from the store; nothing is started" in host.said
+    eventually(lambda: "completed" in host.said, "the worker says what it has done")
+    assert [line.split()[1] for line in host.said.splitlines() if job in line] == ["returned", "started", "completed"]
+
+
+def test_what_a_worker_elsewhere_claims_after_it_has_come_back_is_not_taken_from_it(site: Site) -> None:
+    class Late(SharedRepository):
+        """Has the other one come back, and claim, in the middle of a rescue."""
+
+        def leases_of(self, worker: int) -> Sequence[Lease]:
+            far.renew(number, now=clock.now(), ticks=1.0, lease_seconds=LEASE)
+            far.turn([], worker=number, slots=1, queues=(), now=clock.now(), lease_seconds=LEASE)
+            return super().leases_of(worker)
+
+    _ = SharedRepository.leases_of  # it is loaded there now, so that `super` finds it
+    job, far = site.enqueue("true"), site.seen_from("there")
+    identity = WorkerIdentity("far", "far", "its boot", "pid:[1]", 7, 1, 1, (), "its-pipe", "there")
+    number = far.join(identity, now=clock.now() - 10_000, ticks=1.0, lease_seconds=LEASE)
+    late = Late(site.path, "here")
+    me = identity._replace(name="me", home="here")
+    rescue = Rescue(late, late.join(me, now=clock.now(), ticks=1.0), me)
+    assert not list(rescue.find(everyone=True, only_ended=False, lease_seconds=LEASE))
+    assert site.job(job).state is JobState.PROCESSING
+    assert [lease.job.id for lease in far.leases_of(number)] == [job]
+    late.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

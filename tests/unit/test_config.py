@@ -265,7 +265,7 @@ def test_tracebacks_can_be_asked_for_in_the_environment(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("url", "engine", "path"),
+    ("url", "kind", "path"),
     [
         ("queue.db", "sqlite", "queue.db"),
         ("/var/lib/queue.db", "sqlite", "/var/lib/queue.db"),
@@ -277,8 +277,8 @@ def test_tracebacks_can_be_asked_for_in_the_environment(monkeypatch: pytest.Monk
         ("mysql://host/jobs", "mysql", ""),
     ],
 )
-def test_a_location_names_an_engine_and_the_path_of_a_file(url: str, engine: str, path: str) -> None:
-    assert parse_location(url) == Location(engine, path)
+def test_a_location_names_an_engine_and_the_path_of_a_file(url: str, kind: str, path: str) -> None:
+    assert parse_location(url) == Location(kind, path)
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,8 @@ def test_what_the_next_worker_deletes_is_no_warning_but_logs_of_unknown_jobs_are
         (_worker(boot_id="earlier"), "dead"),
         (_worker(host="", boot_id=""), "dead"),
         (_worker(host="there", boot_id="other"), "elsewhere"),
+        (_worker(home="there"), "elsewhere"),
+        (_worker(home="there", presence="nobody"), "elsewhere"),
         (_worker(host="there", boot_id="other", heartbeat_at=NOW - 61_000), "dead"),
     ],
 )

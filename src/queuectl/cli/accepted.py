@@ -8,7 +8,8 @@ if it succeeds they are answered with 0.
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,9 +38,8 @@ class Acceptance:
         self.let_through()
 
     def after(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield the items, then hold the signals back."""
-        yield from items
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        """Return the items one by one; behind the last one the signals are held back."""
+        return chain(items, _held_back())
 
     def accept(self) -> None:
         """Say that all is stored: a signal that came meanwhile is forgotten, a later one means success."""
@@ -54,6 +54,12 @@ class Acceptance:
     def let_through(self) -> None:
         """Let the signals through, also those that came meanwhile: the caller has an answer to them."""
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+
+def _held_back() -> Iterator[Any]:
+    """Yield nothing, but hold the signals back: a chain that comes to it costs its items no time."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    yield from ()
 
 
 def _succeed(_number: int, _frame: FrameType | None) -> NoReturn:

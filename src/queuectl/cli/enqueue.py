@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +20,8 @@ from queuectl.spec import build_spec, parse_word
 from queuectl.worker.living import call_workers
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from queuectl.cli.waiting import Wish
 
@@ -112,13 +113,11 @@ def command(session: Session, /, words: tuple[str, ...], if_exists: str, at: int
     if at is not None and options["delay"] is not None:
         raise InvalidInput("both --at and --delay are given", "keep one of them")
     wish = _wish(options)
-    moment = session.now()
-    source = _source(options, words, moment)
-    given = _given(options, at, moment)
-    asked = _doubted(session, _jobs(words, source, given, moment), given)
-    specs = _watched(session, source, sources.placed(asked, sources.here()))
-    # Closed, what reads and what draws set right what they began, even if Ctrl-C comes between two jobs.
-    with closing(specs), Acceptance() as acceptance:
+    moment, here = session.now(), sources.here()
+    source = _source(options, words, moment, here)
+    given = _given(options, at, moment, here)
+    asked = _doubted(session, _jobs(words, source, given, moment, here), given)
+    with _watched(session, source, asked) as specs, Acceptance() as acceptance:
         jobs = session.repository.enqueue(acceptance.after(specs), now=moment, if_exists=IfExists(if_exists))
         workers = call_workers(session.repository)  # before all else: they are quick
         if wish is None:
@@ -154,24 +153,27 @@ def _wish(options: dict[str, Any]) -> Wish | None:
     return Wish(seconds=patience, own=own)
 
 
-def _watched(session: Session, source: sources.Source | None, specs: Generator[JobSpec]) -> Generator[JobSpec]:
+def _watched(
+    session: Session, source: sources.Source | None, specs: Iterable[JobSpec]
+) -> AbstractContextManager[Iterable[JobSpec]]:
     """Show a person how far it has come, if there is one and it takes a while."""
     if source is None:
-        return specs
+        return nullcontext(specs)
     from queuectl.cli.progress import is_wanted, watched
 
-    return watched(specs, "Enqueueing", number=source.number) if is_wanted(session) else specs
+    # Closed, it sets right what it drew, even if Ctrl-C comes between two jobs.
+    return closing(watched(specs, "Enqueueing", number=source.number)) if is_wanted(session) else nullcontext(specs)
 
 
 # -- what is to be stored ---------------------------------------------------------------------
 
 
-def _given(options: dict[str, Any], at: int | None, moment: int) -> dict[str, Any]:
+def _given(options: dict[str, Any], at: int | None, moment: int, here: str) -> dict[str, Any]:
     """Return the fields that options name, checked as those of a specification are."""
     fields = policy_fields({name: value for name, value in options.items() if value is not None and value != ()})
     if "env" in fields:
         fields["env"] = dict(map(variable, fields["env"]))
-    spec = build_spec({"command": "-", **fields}, now=moment)
+    spec = build_spec({"command": "-", **fields}, now=moment, here=here)
     checked = {name: getattr(spec, name) for name in fields if name in JobSpec._fields}
     if spec.policy is not NO_POLICY:
         checked["policy"] = spec.policy
@@ -192,7 +194,7 @@ def variable(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _source(options: dict[str, Any], words: Sequence[str], moment: int) -> sources.Source | None:
+def _source(options: dict[str, Any], words: Sequence[str], moment: int, here: str) -> sources.Source | None:
     """Take out of the options where the jobs come from; None: from the words on the line."""
     path, lines = options.pop("path"), options.pop("lines")
     if bool(words) + bool(path) + bool(lines) != 1:
@@ -201,14 +203,16 @@ def _source(options: dict[str, Any], words: Sequence[str], moment: int) -> sourc
         raise InvalidInput(
             "give either a command or --file or --lines" if is_several else "there is no job to enqueue", example
         )
-    return sources.Source(lines or path, moment, plain=bool(lines)) if path or lines else None
+    return sources.Source(lines or path, moment, here, plain=bool(lines)) if path or lines else None
 
 
-def _jobs(words: Sequence[str], source: sources.Source | None, given: dict[str, Any], moment: int) -> Iterable[JobSpec]:
+def _jobs(
+    words: Sequence[str], source: sources.Source | None, given: dict[str, Any], moment: int, here: str
+) -> Iterable[JobSpec]:
     """Return the jobs of a call, the options on its line applied."""
     if source:
         return sources.first_checked(_amended(source, given))
-    specified = parse_word(words[0], now=moment) if len(words) == 1 else None
+    specified = parse_word(words[0], now=moment, here=here) if len(words) == 1 else None
     if specified is not None:
         return list(_amended(specified, given))
     if len(words) == 1:
@@ -218,7 +222,7 @@ def _jobs(words: Sequence[str], source: sources.Source | None, given: dict[str, 
 
         line = join(words)
     # The command is checked with the rest, and the options once more, which is cheap.
-    return [build_spec({"command": line}, now=moment)._replace(**given)]
+    return [build_spec({"command": line}, now=moment, here=here)._replace(**given)]
 
 
 def _doubted(session: Session, asked: Iterable[JobSpec], given: dict[str, Any]) -> Iterable[JobSpec]:

@@ -37,7 +37,9 @@ def command(session: Session, path: str, if_exists: str) -> None:
     """Read what `queuectl export` wrote: all of it or nothing.
 
     Jobs keep their ids, states, order and history, and come behind those that are there. One that was
-    running counts as lost: the next worker goes on by its policy.
+    running counts as lost: the next worker goes on by its policy. Queues that were paused are paused
+    here too, which it says. While they are put into the store, 20 seconds for a million, nobody else
+    can write to it; running jobs go on.
 
     \b
     Examples:
@@ -102,7 +104,8 @@ def _lines(path: str) -> int | None:
 
 def _report(session: Session, done: Imported) -> None:
     if session.json:
-        output.document({"imported": done.jobs, "skipped": done.skipped, "running": done.running})
+        numbers = {"imported": done.jobs, "skipped": done.skipped, "running": done.running}
+        output.document({**numbers, "paused": [queue or "*" for queue in done.paused]})
     elif output.is_terminal():
         noun = "job" if done.jobs == 1 else "jobs"
         skipped = f"; skipped {done.skipped:,} whose id or unique key is taken" if done.skipped else ""
@@ -113,3 +116,7 @@ def _report(session: Session, done: Imported) -> None:
     if done.running:
         noun = "job was" if done.running == 1 else "jobs were"
         session.say(f"{done.running:,} {noun} running: the next worker counts such a run as lost")
+    for queue in done.paused:
+        what, how = (f"Queue {quoted(queue)} is", queue) if queue else ("All queues are", "--all")
+        session.say(f"{what} paused here now, as where the export was made")
+        session.hint(f"{session.call(f'resume {how}')} lets the jobs be started")

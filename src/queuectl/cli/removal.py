@@ -1,7 +1,8 @@
 """What `prune`, `rm` and `dlq purge` share: removing jobs batch by batch, and telling which.
 
-Each batch is committed, told, and followed by its logs, before the next one begins, so that an
-interruption leaves nothing half done and nothing untold.
+What a filter chose goes batch by batch: each is committed, told, and followed by its logs, before
+the next one begins, so that an interruption leaves nothing half done and nothing untold. What was
+named goes at once or not at all.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import contextmanager
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from queuectl.cli import output
@@ -79,14 +79,9 @@ def remove_named(session: Session, which: Filter, verb: Verb, *, dry_run: bool, 
         return
     if len(jobs) > 1:
         confirm(f"{verb.word.capitalize()} {len(jobs):,} jobs for good?", yes=yes)
-    ids = list(jobs)
-    batches = (tuple(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
     with Stops():
-        told = _Told(chain.from_iterable(repository.remove(which._replace(ids=batch)) for batch in batches))
-        try:
-            _report(session, told, verb, dry_run=False)
-        finally:
-            _note(session, verb, told.words(), told.number)
+        gone = repository.remove(which._replace(ids=tuple(jobs)), now=now(), by=session.by, verb=verb.typed)
+        _report(session, _Told(gone), verb, dry_run=False)
         _sweep(repository)
 
 
@@ -154,11 +149,6 @@ class _Told:
         if len(self.first) < _KEPT:
             self.first.append(job_id)
         return job_id
-
-    def words(self) -> str:
-        """Return the first few ids, and how many more there were."""
-        rest = self.number - len(self.first)
-        return " ".join(self.first) + (f" and {rest:,} more" if rest else "")
 
 
 def _report(session: Session, told: _Told, verb: Verb, *, dry_run: bool, stops: Stops | None = None) -> None:

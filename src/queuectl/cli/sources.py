@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from queuectl.cli import output
 from queuectl.errors import InvalidInput, OperationFailed, quoted
-from queuectl.model import JobSpec
 from queuectl.spec import build_spec, read_commands, read_specs
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from queuectl.cli.session import Session
+    from queuectl.model import JobSpec
 
 #: Bytes that are read at a time to count lines.
 _BLOCK = 1 << 20
@@ -28,12 +28,14 @@ class Source:
     Args:
         path: the file; `-` is stdin.
         moment: now.
+        here: the current directory.
         plain: whether each line is a command; else it holds specifications.
     """
 
-    def __init__(self, path: str, moment: int, *, plain: bool) -> None:
+    def __init__(self, path: str, moment: int, here: str, *, plain: bool) -> None:
         self._path = path
         self._moment = moment
+        self._here = here
         self._plain = plain
         self._read: list[str] | None = None  # all lines, if they had to be read before
         self._descriptor = -1
@@ -69,7 +71,7 @@ class Source:
     def _specs(self, lines: Iterable[str]) -> Iterator[JobSpec]:
         source = "stdin" if self._path == "-" else output.safe(self._path)
         read = read_commands if self._plain else read_specs
-        return read(lines, now=self._moment, source=source)
+        return read(lines, now=self._moment, source=source, here=self._here)
 
     def number(self) -> int | None:
         """Return how many jobs there may be, or None if nobody knows; to be asked while they are read."""
@@ -115,18 +117,3 @@ def doubt(session: Session, directory: str | None) -> None:
         name = quoted(path, limit=200)
         what = f"{name} is not a directory" if os.path.lexists(path) else f"there is no directory {name} here"
         output.warning(f"{what}; the job fails unless it is made before it runs")
-
-
-def placed(specs: Iterable[JobSpec], directory: str) -> Generator[JobSpec]:
-    """Let each job run where it was enqueued, unless it says where."""
-    place = JobSpec._fields.index("cwd")
-    behind = place + 1
-    for spec in specs:
-        cwd = spec[place]
-        if cwd is None:
-            # As `_replace` does it, in a fifth of the time: this is done a hundred thousand times.
-            yield tuple.__new__(JobSpec, (*spec[:place], directory, *spec[behind:]))
-        elif str(cwd).startswith("/"):
-            yield spec
-        else:
-            yield spec._replace(cwd=os.path.join(directory, str(cwd)))

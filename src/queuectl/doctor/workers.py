@@ -26,11 +26,15 @@ def condition(worker: Worker, facts: Facts) -> str:
     """Return how a worker is: `alive`, `hung`, `dead`, or `elsewhere`, which cannot be seen from here."""
     machine, identity = facts.machine, worker.identity
     if identity.home != machine.home:  # it has another data directory, so we cannot see its pipe
-        return "dead" if facts.now - worker.heartbeat_at > worker.lease_seconds * 1000 else "elsewhere"
+        return _from_afar(worker, facts)
     if identity.boot_id == machine.boot_id and identity.presence in machine.present:
         return "hung" if machine.ticks - worker.heartbeat_ticks > worker.lease_seconds else "alive"
     if identity.host in {machine.host, ""} or identity.boot_id == machine.boot_id:
         return "dead"
+    return _from_afar(worker, facts)
+
+
+def _from_afar(worker: Worker, facts: Facts) -> str:
     return "dead" if facts.now - worker.heartbeat_at > worker.lease_seconds * 1000 else "elsewhere"
 
 

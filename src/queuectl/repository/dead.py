@@ -52,6 +52,9 @@ class Dying(Protocol):
         Without a filter, at a cost that does not grow with the number of dead jobs, only with that of groups.
         """
 
+    def dead_of(self, signature: str) -> int:
+        """Return how many jobs died of this, from what is counted anyway."""
+
     def dead_signature(self, reference: str) -> str:
         """Return the signature of the group with this id, or the only one whose id starts with it.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SHARED: dict[str, tuple[str, ...]] = {
     "sql.act": ("cancel", "retry"),
     "sql.actions": ("note", "actions"),
-    "sql.dead": ("dead_groups", "dead_signature"),
+    "sql.dead": ("dead_groups", "dead_of", "dead_signature"),
     "sql.edit": ("edit",),
     "sql.explain": ("circumstances",),
     "sql.glancing": ("queue_counts", "deadliest", "recent_ends", "pulse"),

@@ -16,6 +16,7 @@ class Imported(NamedTuple):
     jobs: int  #: that are in the store now
     skipped: int  #: that were left out: their id, or their unique key, is taken
     running: int  #: of those imported, that were running when they were exported
+    paused: tuple[str, ...] = ()  #: queues that are paused now and were not before; empty: all of them
 
 
 class Keeping(Protocol):

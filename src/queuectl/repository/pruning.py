@@ -46,8 +46,14 @@ class Pruning(Protocol):
         numbers stand in `leftovers` in the same transaction. Their ids may be used again.
         """
 
-    def remove(self, which: Filter) -> Sequence[str]:
+    def remove(self, which: Filter, *, now: int = 0, by: str = "", verb: str = "rm") -> Sequence[str]:
         """Remove the jobs `which.ids` (exact ones or unique prefixes), all or none; return their ids.
+
+        Args:
+            which: the ids, and the states that the jobs may be in.
+            now: when, for the note.
+            by: `user@host` of whoever does it, noted together with the removal; empty: it is not noted.
+            verb: the command's word for it.
 
         Raises:
             JobNotFound: one of them is not there.

@@ -50,6 +50,9 @@ AGAIN = 0.5
 #: Seconds that a turn waits for the store's lock before the loop goes on without it.
 PATIENCE = 1.0
 
+#: A method of each duty that a worker ever needs, all loaded first: later the files may be those of another version.
+DUTIES = ("turn", "renew", "prune", "counts", "settings")
+
 #: What may pass: the worker keeps its results and tries again.
 PASSING = (errors.StoreBusy, errors.StoreFull, errors.StoreReadOnly, errors.StoreUnreachable, OSError)
 
@@ -64,6 +67,8 @@ def run_worker(repository: JobRepository, options: WorkerOptions, observer: Obse
         StoreError: the store was lost; running commands go on and will be adopted.
     """
     repository.patience = PATIENCE
+    for method in DUTIES:
+        getattr(repository, method)
     with Signals() as signals:
         engine = Engine(repository, options, observer, signals)
         try:
@@ -270,7 +275,7 @@ class Engine:
                 if self._renew_at > clock:  # a lease that is to be kept may be shorter than our rounds
                     self._round_at = min(self._round_at, self._renew_at)
                 if not (self._rescue.has_company or self._runs.tasks or self._retention.is_behind):
-                    self._round_at = min(clock + ALONE, self._renew_at)
+                    self._round_at = min(clock + ALONE, self._renew_at, max(clock + ROUND, self._rescue.look_at))
             self._tell.tick(clock, self._repository, self._runs.begun(), self.stopping.how)
         except PASSING as error:
             self._suffer(error)
@@ -338,6 +343,7 @@ class Engine:
         self._join()
         runs.close()
         self._results.clear()
+        self._judge.disown()
         self._poll.unregister(presence.descriptor)
         presence.close()
         self._adopt(everyone=True)

@@ -77,9 +77,13 @@ class Judge:
                 forget_wish(self._directory, seq, run)
         self._wishes.clear()
 
+    def disown(self) -> None:
+        """Forget what has been decided and not written: others have these runs now, and read what they said."""
+        self._wishes.clear()
+
     def _wish_of(self, lease: Lease, execution: Execution) -> float | None:
         """Return the seconds that a run which failed said to wait, if it had the right to and did."""
         self._wishes[lease.token] = lease.job.seq, lease.run
         if execution.outcome is Outcome.EXITED and execution.exit_code == TEMPFAIL:
-            return retry_after(self._directory, lease.job.seq, lease.run)
+            return retry_after(self._directory, lease.job.seq, lease.run, since=execution.started_at or 0)
         return None

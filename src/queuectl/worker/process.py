@@ -30,6 +30,8 @@ TERM, KILL = int(signal.SIGTERM), int(signal.SIGKILL)
 
 #: Runs the program that comes in through a descriptor; see `queuectl.worker.shim`.
 _LOADER = "import os, sys; exec(compile(os.fdopen(int(sys.argv.pop(1))).read(), 'job-shim', 'exec'))"
+#: Read with everything else: after an upgrade the file may be that of a shim to whom another worker speaks.
+_PROGRAM = Path(shim.__file__).read_bytes()
 
 #: The machine is short of something; it is not the job's fault.
 _PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
@@ -86,7 +88,9 @@ class Shim:
 
     def __init__(self, record: Path, store: str) -> None:
         here, there = socket.socketpair()
-        with there, Path(shim.__file__).open("rb") as program, _locked(record) as kept:
+        with there, os.fdopen(os.memfd_create("job-shim"), "w+b") as program, _locked(record) as kept:
+            program.write(_PROGRAM)
+            program.seek(0)
             descriptors = [program.fileno(), there.fileno(), kept.fileno()]
             for descriptor in descriptors:
                 os.set_inheritable(descriptor, True)  # noqa: FBT003

@@ -91,9 +91,8 @@ class Runs(Tasks):
     def hold(self, until: float) -> None:
         """Let all that goes on here do so until this moment by the clock since the boot, whatever becomes of us."""
         self._until = until
-        for record in {
-            record.path: record for record in (self._record, *(task.record for task in self.adopted()))
-        }.values():
+        kept = {task.record.path: task.record for task in self.adopted()}
+        for record in (kept | {self._record.path: self._record}).values():
             record.hold(until)
 
     # -- starting ---------------------------------------------------------------------

@@ -11,7 +11,7 @@ from contextlib import suppress
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
-from queuectl import errors
+from queuectl import clock, errors
 from queuectl.duration import parse_duration
 from queuectl.worker.logs import end_of, last_line_of, log_name
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Bytes of the log in which its last line is looked for.
 _END = 4096
+#: Milliseconds by which the time of a file may lie before that of its writing: Linux takes the time of its last tick.
+_TICK = 20
 #: Bytes of the longest duration that is read.
 _LONGEST = 100
 
@@ -30,9 +32,14 @@ def wish_name(seq: int, run: int) -> str:
     return log_name(seq, run).removesuffix("log") + "retry"
 
 
-def retry_after(directory: str, seq: int, run: int) -> float | None:
-    """Return the seconds that a run said to wait before the next, None if it said nothing that makes sense."""
-    content = _read(f"{directory}/{wish_name(seq, run)}", lambda file: file.read(_LONGEST + 1))
+def retry_after(directory: str, seq: int, run: int, *, since: int) -> float | None:
+    """Return the seconds that a run said to wait before the next, None if it said nothing that makes sense.
+
+    What was written before its start, at `since`, another run has said: in a store that was put back from a copy,
+    numbers of runs are given once more.
+    """
+    path = f"{directory}/{wish_name(seq, run)}"
+    content = _read(path, lambda file: file.read(_LONGEST + 1), since=since - _TICK)
     if len(content) > _LONGEST:
         return None
     with suppress(errors.InvalidInput, UnicodeDecodeError):
@@ -56,11 +63,13 @@ def printed(directory: str, seq: int, run: int, size: int) -> bytes:
     return _read(f"{directory}/{log_name(seq, run)}", lambda file: end_of(file, size))
 
 
-def _read(path: str, read: Callable[[BinaryIO], bytes]) -> bytes:
-    """Read from a regular file; nothing if it cannot be had."""
+def _read(path: str, read: Callable[[BinaryIO], bytes], *, since: int = 0) -> bytes:
+    """Read from a regular file; nothing if it cannot be had, or has not been written since then."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
-            return read(file) if S_ISREG(os.fstat(descriptor).st_mode) else b""
+            status = os.fstat(descriptor)
+            is_meant = S_ISREG(status.st_mode) and clock.shared(status.st_mtime_ns // 1_000_000) >= since
+            return read(file) if is_meant else b""
     except OSError:
         return b""

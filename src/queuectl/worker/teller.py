@@ -56,10 +56,10 @@ class Teller:
 
     def cut_off(self, running: int) -> None:
         """Report that the store has not answered for too long."""
-        jobs = (
-            "1 running job before its lease ends" if running == 1 else f"{running} running jobs before their leases end"
-        )
-        self.say(EventKind.WARNING, message=f"cut off from the store; stopping {jobs}")
+        what = f"stopping {running} running jobs before their leases end" if running else "nothing is started"
+        if running == 1:
+            what = "stopping 1 running job before its lease ends"
+        self.say(EventKind.WARNING, message=f"cut off from the store; {what}")
 
     def report(self, job: Job, settlement: Settlement, *, refused: bool) -> None:
         """Report the outcome of a run, once it is written or refused."""

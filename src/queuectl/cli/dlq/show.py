@@ -62,7 +62,6 @@ def command(session: Session, job_id: str) -> None:
     """
     from queuectl.cli.jobjson import job_object
     from queuectl.cli.printed import log_of
-    from queuectl.repository.base import Filter
     from queuectl.repository.dead import group_id
 
     repository = session.repository
@@ -71,8 +70,7 @@ def command(session: Session, job_id: str) -> None:
         hint = f"{session.call(f'show {typed(job.id)}')} shows it"
         raise WrongState(f"job {job.id!r} is {job.state}; dlq show is for dead jobs", hint)
     signature = job.signature or ""
-    jobs, older = repository.list(Filter(states=(JobState.DEAD,), signature=signature), limit=1)
-    others = max(0, older + len(list(jobs)) - 1)
+    others = max(0, repository.dead_of(signature) - 1)
     history = repository.history(job)
     attempts, before = _attempts(session, job, history)
     printed = log_of(repository, job.seq, job.runs).end(_OUTPUT).decode("utf-8", "backslashreplace")

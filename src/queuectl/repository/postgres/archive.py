@@ -8,6 +8,7 @@ transaction, beside which nobody writes.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -75,12 +76,15 @@ _MOVES = (
     """INSERT INTO tags (tag, seq) SELECT DISTINCT tag, seq FROM jobs, json_array_elements_text(tags::json) AS tag
         WHERE seq > :jobs AND tags IS NOT NULL""",
     "INSERT INTO settings (key, value) SELECT key, value FROM staged_settings ON CONFLICT (key) DO NOTHING",
-    "INSERT INTO paused (queue, since, by) SELECT queue, since, by FROM staged_paused ON CONFLICT (queue) DO NOTHING",
     """INSERT INTO actions (at, by, verb, what, jobs) SELECT at, by, verb, what, jobs FROM staged_actions AS staged
         WHERE NOT EXISTS (SELECT 1 FROM actions AS old WHERE (old.at, old.by, old.verb, old.what, old.jobs)
             = (staged.at, staged.by, staged.verb, staged.what, staged.jobs))
         ORDER BY staged.line""",
 )
+_MOVE_PAUSED = """
+    INSERT INTO paused (queue, since, by) SELECT queue, since, by FROM staged_paused
+    ON CONFLICT (queue) DO NOTHING RETURNING queue
+"""
 #: The numbers that are given next follow those that came with the file.
 _FORWARD = "SELECT setval('{sequence}', greatest((SELECT coalesce(max({column}), 0) FROM {table}), ?, 1), ?)"
 
@@ -99,8 +103,10 @@ def lines(db: Database, stream: Callable[[Database, str], Iterator[Any]]) -> Ite
         db: in a transaction, whose snapshot is told.
         stream: yields the rows of a query without having all of them in memory.
     """
+    # The snapshot is that of the first statement, not of BEGIN: so it is taken before anything is told.
+    settings = dict(db.execute("SELECT key, value FROM settings ORDER BY key").fetchall())
     yield archive.header(schema.VERSION)
-    yield {"settings": dict(db.execute("SELECT key, value FROM settings ORDER BY key").fetchall())}
+    yield {"settings": settings}
     for queue, since, by in db.execute("SELECT queue, since, by FROM paused ORDER BY queue"):
         yield {"paused": {"queue": queue, "since": since, "by": by}}
     for row in db.execute("SELECT at, by, verb, what, jobs FROM actions ORDER BY id"):
@@ -181,7 +187,8 @@ def move(db: Database, jobs: int, *, now: int, skip: bool, last: dict[str, int])
         number = last[table]
         is_used = bool(number or left)
         db.execute(_FORWARD.format(table=table, column=column, sequence=sequence), (number, is_used))
-    return Imported(left, jobs - left, running)
+    paused = sorted(queue for (queue,) in db.execute(_MOVE_PAUSED))
+    return Imported(left, jobs - left, running, tuple(paused))
 
 
 def _stage(db: Database, entries: Sequence[Entry]) -> int:
@@ -219,6 +226,8 @@ def _whole(value: Any) -> Any:
 def _clash(db: Database, jobs: Sequence[Entry], error: UniqueViolation) -> Exception:
     """Say which of these jobs stands twice, going through them one by one."""
     index = error.diag.constraint_name or ""
+    if index == "staged_history_id":
+        return _step_twice(db, jobs, error)
     column = {"staged_id": "id", "staged_unique_key": "unique_key"}.get(index, "id")
     place = list(JOB).index(column)
     seen = {
@@ -233,3 +242,13 @@ def _clash(db: Database, jobs: Sequence[Entry], error: UniqueViolation) -> Excep
             return stands_twice(entry.line, entry.value, index)
         seen.add(value)
     return stands_twice(jobs[-1].line, jobs[-1].value, index)
+
+
+def _step_twice(db: Database, jobs: Sequence[Entry], error: UniqueViolation) -> Exception:
+    """Say which of these jobs has a step whose number another has already: the one that the server names."""
+    found = re.search(r"\(id\)=\((\d+)\)", error.diag.message_detail or "")
+    number = int(found[1]) if found else 0
+    earlier = db.execute("SELECT 1 FROM staged_history WHERE id = ?", (number,)).fetchone()
+    with_it = [entry for entry in jobs for step in entry.value.history if step[0] == number]
+    entry = [*with_it, *jobs][0 if earlier else 1]
+    return stands_twice(entry.line, entry.value, "staged_history_id")

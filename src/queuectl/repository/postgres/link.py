@@ -6,6 +6,7 @@ It is also where the bell rings: NOTIFY comes in between the answers, or while n
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import select
 import time
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from queuectl.repository.postgres.place import Place
+
+# What the driver logs, it also raises; a user is told once, and in our words.
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 

@@ -98,7 +98,8 @@ def exists(job_id: str, state: str) -> errors.JobExists:
 def is_running(job_id: str) -> errors.WrongState:
     """Say that a job cannot be replaced."""
     return errors.WrongState(
-        f"job {job_id!r} is processing and cannot be replaced", hint=f"wait for it, or queuectl cancel {job_id}"
+        f"job {job_id!r} is processing and cannot be replaced",
+        hint=f"wait for it, or queuectl cancel {errors.typed(job_id)}",
     )
 
 

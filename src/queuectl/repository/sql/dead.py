@@ -54,6 +54,12 @@ class Dying(Store):
         digits = dead.digits_for(dead.group_id(row[0]) for row in rows)
         return dead.DeadGroups(shown, len(rows) - len(shown), sum(row[1] for row in rows), digits)
 
+    def dead_of(self, signature: str) -> int:
+        """Return how many jobs died of this; see `Dying.dead_of`."""
+        with self._reading() as db:
+            row = db.execute("SELECT jobs FROM dead_by_signature WHERE signature = ?", (signature,)).fetchone()
+        return int(row[0]) if row else 0
+
     def dead_signature(self, reference: str) -> str:
         """Return the signature that a group's id means; see `Dying.dead_signature`."""
         with self._reading() as db:

@@ -38,7 +38,7 @@ _COUNTERS = {
     ),
     "dead_by_signature": (
         "SELECT 'dead of ' || signature, jobs FROM dead_by_signature",
-        "SELECT 'dead of ' || coalesce(signature, ''), count(*) FROM jobs WHERE state = 'dead' GROUP BY signature",
+        "SELECT 'dead of ' || signature, count(*) FROM jobs WHERE signature IS NOT NULL GROUP BY signature",
     ),
 }
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from queuectl.model import FINAL, JobState
 from queuectl.repository.pruning import Leftover, Pruned, wrong_state
+from queuectl.repository.sql.actions import listed, note
 from queuectl.repository.sql.listing import condition, find
 from queuectl.repository.sql.rows import marks
 from queuectl.repository.sql.store import Store
@@ -55,7 +56,7 @@ class Pruning(Store):
             gone = db.execute(query, (*found, *states, *values)).fetchall()
         return Pruned(tuple(job_id for _, job_id in sorted(gone)), last, is_recent)
 
-    def remove(self, which: Filter) -> Sequence[str]:
+    def remove(self, which: Filter, *, now: int = 0, by: str = "", verb: str = "rm") -> Sequence[str]:
         """Remove jobs by their ids, all or none; see `JobRepository.remove`."""
         states = _final(which)
         with self._writing() as db:
@@ -64,7 +65,9 @@ class Pruning(Store):
                 if row[3] not in states:
                     raise wrong_state(row[1], JobState(row[3]), states)
             db.executemany("DELETE FROM jobs WHERE seq = ?", [(seq,) for seq in rows])
-        return [row[1] for row in rows.values()]
+            ids = [row[1] for row in rows.values()]
+            note(db, verb, listed(ids), jobs=len(ids), now=now, by=by)
+        return ids
 
     def leftovers(self, *, limit: int) -> Sequence[Leftover]:
         """Return the removed jobs whose logs may still be there; see `JobRepository.leftovers`."""

@@ -74,12 +74,15 @@ _MOVES = (
         SELECT coalesce(signature, ''), count(*) FROM jobs WHERE seq > :jobs AND state = 'dead' GROUP BY 1
         ON CONFLICT (signature) DO UPDATE SET jobs = jobs + excluded.jobs""",
     "INSERT OR IGNORE INTO settings (key, value) SELECT key, value FROM temp.staged_settings",
-    "INSERT OR IGNORE INTO paused (queue, since, by) SELECT queue, since, by FROM temp.staged_paused",
     """INSERT INTO actions (at, by, verb, what, jobs) SELECT at, by, verb, what, jobs FROM temp.staged_actions AS staged
         WHERE NOT EXISTS (SELECT 1 FROM actions AS old WHERE (old.at, old.by, old.verb, old.what, old.jobs)
             = (staged.at, staged.by, staged.verb, staged.what, staged.jobs))
         ORDER BY staged.rowid""",
 )
+
+_MOVE_PAUSED = """
+    INSERT OR IGNORE INTO paused (queue, since, by) SELECT queue, since, by FROM temp.staged_paused RETURNING queue
+"""
 
 #: A worker that never was: of no machine, silent since 1970, with a pipe that nobody holds.
 _ABSENT_WORKER = """
@@ -151,7 +154,8 @@ def move(db: sqlite3.Connection, jobs: int, *, now: int, skip: bool) -> Imported
     values |= {"now": now, "worker": worker, "presence": presence}
     for statement in (_MOVE_JOBS, _MOVE_HISTORY, *_MOVES):
         db.execute(statement, values)
-    return Imported(left, jobs - left, int(running))
+    paused = sorted(queue for (queue,) in db.execute(_MOVE_PAUSED))
+    return Imported(left, jobs - left, int(running), tuple(paused))
 
 
 def _stage(db: sqlite3.Connection, entry: Entry) -> bool:
