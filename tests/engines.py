@@ -154,7 +154,9 @@ class PostgresOutside:
         self._db.close()
 
 
-class _PostgresPlace:
+class PostgresPlace:
+    """A schema of the server of this run, or of another one."""
+
     def __init__(self, found: server.Server, directory: Path) -> None:
         self.server = found
         self.data = f"{directory}/state/"
@@ -189,7 +191,7 @@ class Postgres:
     repository = ("queuectl.repository.postgres", "PostgresRepository")
 
     def place(self, directory: Path) -> Place:
-        return _PostgresPlace(the_server(), directory)
+        return PostgresPlace(the_server(), directory)
 
 
 @contextmanager
