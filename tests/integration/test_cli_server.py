@@ -330,7 +330,9 @@ def test_a_standby_is_told_as_such(run: CommandLine, guarded: server.Server) -> 
             status = guarded.room.stat()
             os.chown(room, status.st_uid, status.st_gid)
         standby = server.Server(room)
-        copied = guarded._run("pg_basebackup", "-h", str(guarded.room), "-U", "tests", "-D", str(room / "data"), "-R")
+        copied = guarded._run(
+            "pg_basebackup", "-h", str(guarded.room), "-U", "tests", "-D", str(room / "data"), "-R", "-c", "fast"
+        )
         assert copied.returncode == 0, copied.stderr
         standby.start()
         try:
