@@ -30,8 +30,8 @@ from queuectl.cli.top.reading import Reader
 from queuectl.cli.top.state import State, at, said, wanted, with_facts, with_found
 from queuectl.model import JobSpec
 from queuectl.repository import open_repository
-from queuectl.worker.engine import run_worker
 from queuectl.worker.options import WorkerOptions
+from queuectl.worker.run import run_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from queuectl import errors
 from queuectl.cli.lines import Lines
 from queuectl.repository.sqlite import SqliteRepository
-from queuectl.worker.engine import run_worker
 from queuectl.worker.options import WorkerOptions
+from queuectl.worker.run import run_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ class SharedRepository(SqliteRepository):
     def __init__(self, path: Path, host: str) -> None:
         self._unplugged = unplugged(path, host)
         super().__init__(path)
-        self.home = host
+        self._home = host
         self.kept_output = KEPT
         self.location = f"postgresql://somebody@server{path}"
         self.directory_name = f"{path}.{host}.d"
@@ -53,6 +53,10 @@ class SharedRepository(SqliteRepository):
             os.mkfifo(self._ring)
         self.bell: int | None = os.open(self._ring, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self.answers = 0  #: how often it was asked whether the bell has rung
+
+    @property
+    def home(self) -> str:
+        return self._home
 
     def close(self) -> None:
         super().close()

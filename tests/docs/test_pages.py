@@ -10,11 +10,13 @@ import click
 import pytest
 
 from queuectl.cli.app import cli
-from tests.typed import ROOT, steps_of, type_all
+from tests.typed import ROOT, Step, steps_of, type_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.engines import Place
 
 #: Pages for those who use the program.
 PAGES = [
@@ -34,6 +36,27 @@ def test_a_page_prints_what_it_shows(page: str, tmp_path: Path) -> None:
     steps = steps_of(page, "run")
     assert steps
     type_all(steps, tmp_path)
+
+
+#: Where the pages say that the server is.
+_PLACE = "postgresql://queue@db.example.com/queue"
+ON_SERVER = [page for page in PAGES if "<!-- server -->" in (ROOT / page).read_text(encoding="utf-8")]
+
+
+@pytest.mark.postgres
+@pytest.mark.engines("postgres")
+@pytest.mark.parametrize("page", ON_SERVER)
+def test_a_page_prints_what_it_shows_of_a_server(page: str, place: Place, tmp_path: Path) -> None:
+    steps = steps_of(page, "server")
+    assert any(_PLACE in step.command for step in steps)
+    there = [
+        Step(
+            step.command.replace(_PLACE, shlex.quote(place.url)),
+            [line.replace(_PLACE, place.url) for line in step.shown],
+        )
+        for step in steps
+    ]
+    type_all(there, tmp_path)
 
 
 def _commands(page: str) -> Iterator[list[str]]:

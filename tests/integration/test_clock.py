@@ -12,10 +12,10 @@ import pytest
 from queuectl import clock
 from queuectl.model import JobSpec, JobState
 from queuectl.repository import open_repository
-from queuectl.worker.engine import run_worker
 from queuectl.worker.options import WorkerOptions
 from queuectl.worker.process import Shim, Start
 from queuectl.worker.record import Record
+from queuectl.worker.run import run_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

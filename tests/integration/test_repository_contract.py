@@ -113,6 +113,17 @@ def _path(repository: JobRepository, job: Job | str) -> list[JobState]:
     return [step.state for step in repository.history(found)]
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(spec=strategies.job_specs)
+def test_any_valid_specification_comes_back_unharmed(repository: JobRepository, spec: JobSpec) -> None:
+    repository.cancel(EVERY, now=NOW, grace=0.0)  # what an earlier example left keeps no unique key
+    (made,) = repository.enqueue([spec], now=NOW, if_exists=IfExists.REPLACE)
+    job = repository.get(made.id)
+    for field in set(JobSpec._fields) - {"id", "run_at", "max_retries"}:
+        assert getattr(job, field) == getattr(spec, field), field
+    assert job.next_run_at == (NOW if spec.run_at is None else spec.run_at)
+
+
 class TestEnqueue:
     def test_what_became_of_very_many_is_told_in_their_order(self, repository: JobRepository) -> None:
         names = [f"j{number}" for number in range(2_500)]
@@ -154,16 +165,6 @@ class TestEnqueue:
         assert (job.state, job.attempts, job.created_at, job.updated_at) == (JobState.PENDING, 0, NOW, NOW)
         assert (job.started_at, job.finished_at, job.duration_seconds) == (None, None, None)
         assert (job.exit_code, job.error, job.worker) == (None, None, None)
-
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-    @given(spec=strategies.job_specs)
-    def test_any_valid_specification_comes_back_unharmed(self, repository: JobRepository, spec: JobSpec) -> None:
-        repository.cancel(EVERY, now=NOW, grace=0.0)  # what an earlier example left keeps no unique key
-        (made,) = repository.enqueue([spec], now=NOW, if_exists=IfExists.REPLACE)
-        job = repository.get(made.id)
-        for field in set(JobSpec._fields) - {"id", "run_at", "max_retries"}:
-            assert getattr(job, field) == getattr(spec, field), field
-        assert job.next_run_at == (NOW if spec.run_at is None else spec.run_at)
 
     def test_an_id_is_made_up_for_a_job_without_one(self, repository: JobRepository) -> None:
         made = repository.enqueue([JobSpec("true")] * 500, now=NOW)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from queuectl.doctor import machine, store, workers
+from queuectl.doctor import machine, server, store, workers
 from queuectl.doctor.facts import Facts, Finding, Machine, Place, Stray
 from queuectl.doctor.machine import has_reset_bug, mount_of
 from queuectl.repository.base import Worker, WorkerIdentity
-from queuectl.repository.examination import Engine, StoreFacts
+from queuectl.repository.examination import Connections, Engine, Server, StoreFacts, Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,12 @@ def _call(words: str) -> str:
 
 
 def _findings(facts: Facts) -> list[Finding]:
-    return [*machine.checks(facts), *store.checks(facts, _call), *workers.checks(facts, _call)]
+    return [
+        *machine.checks(facts),
+        *server.checks(facts, _call),
+        *store.checks(facts, _call),
+        *workers.checks(facts, _call),
+    ]
 
 
 def _wrong(facts: Facts) -> list[tuple[str, str, str, str]]:
@@ -282,3 +287,108 @@ def test_paused_queues_are_told_and_miss_no_worker() -> None:
     ]
     ((what, _),) = _about_queues(_with_workers(ready={"mail": 20}, paused=(("", NOW, "me@here"),)))
     assert what.startswith("all queues are paused")
+
+
+# -- a server ---------------------------------------------------------------------------------
+
+_UPKEEP = Upkeep(
+    jobs=1_000, dead=10, cleared_at=NOW, size=GIBIBYTE, deltas=7, homes=2, overdue=0, lacks=(), is_public=False
+)
+_SERVER = Server(
+    location="postgresql://h/q", schema="queuectl", directory="/s/1", home="home", latency=0.001, ahead=5,
+    is_standby=False, settings={"fsync": "on", "synchronous_commit": "on", "autovacuum": "on"},
+    connections=(Connections("server", 20, 97), Connections("user", 3, 50)), longest=1.0,
+)  # fmt: skip
+
+
+def _on_server(upkeep: Upkeep = _UPKEEP, /, *, some: tuple[Worker, ...] = (), **of_server: Any) -> Facts:
+    engine = Engine("PostgreSQL", (15, 4), _SERVER._replace(**of_server), (13,))
+    here: dict[str, Any] = {
+        "store": None,
+        "directory": None,
+        "data": Place("/s/1", "directory", ME, 0o700),
+        "home": "home",
+    }
+    return _facts(StoreFacts(1, 1, "", (), workers=some, upkeep=upkeep), engine=engine, **here)
+
+
+def test_on_a_server_all_is_well_and_nothing_is_said_of_files() -> None:
+    assert _wrong(_on_server()) == []
+    assert [finding.check for finding in _findings(_on_server())] == [
+        "python", "postgresql", "file-system", "rights", "space", "server", "clock", "durability", "connections",
+        "grants", "tables", "store", "clock", "retention", "workers", "strays", "queues",
+    ]  # fmt: skip
+    assert not any("store" in finding.what for finding in _findings(_on_server()) if finding.check == "rights")
+
+
+@pytest.mark.parametrize(
+    ("fields", "check", "level", "says"),
+    [
+        ({"latency": 0.08}, "server", "warning", "80.0 ms"),
+        ({"ahead": 3_000}, "clock", "warning", "3s behind the server"),
+        ({"ahead": -61_000}, "clock", "warning", "1m 01s ahead of the server"),
+        ({"is_standby": True}, "read-only", "problem", "standby"),
+        ({"settings": {"default_transaction_read_only": "on"}}, "read-only", "problem", "only read"),
+        ({"settings": {"fsync": "off"}}, "durability", "problem", "fsync is off"),
+        ({"settings": {"full_page_writes": "off"}}, "durability", "problem", "full_page_writes is off"),
+        ({"settings": {"synchronous_commit": "off"}}, "durability", "problem", "synchronous_commit is off"),
+        ({"settings": {"autovacuum": "off"}}, "vacuum", "warning", "autovacuum is off"),
+        (
+            {"connections": (Connections("server", 20, 97), Connections("user", 8, 10))},
+            "connections",
+            "warning",
+            "user",
+        ),
+        ({"longest": 7_200.4}, "vacuum", "warning", "open for 2h"),
+    ],
+)
+def test_what_is_wrong_with_a_server_is_told(fields: dict[str, Any], check: str, level: str, says: str) -> None:
+    found = _one(_on_server(**fields))
+    assert (found.check, found.level) == (check, level)
+    assert says in found.what
+
+
+@pytest.mark.parametrize(
+    ("fields", "check", "level", "says"),
+    [
+        ({"lacks": ("DELETE on jobs", "USAGE on jobs_seq_seq")}, "grants", "problem", "DELETE on jobs, USAGE on jobs"),
+        ({"is_public": True}, "grants", "problem", "choose what workers run"),
+        ({"dead": 60_000}, "tables", "warning", "60,000 dead"),
+        ({"deltas": 100_001}, "counters", "warning", "100,001 rows"),
+        ({"overdue": 2}, "leases", "warning", "2 leases of running jobs are over"),
+    ],
+)
+def test_what_is_wrong_with_its_tables_is_told(fields: dict[str, Any], check: str, level: str, says: str) -> None:
+    found = _one(_on_server(_UPKEEP._replace(**fields)))
+    assert (found.check, found.level) == (check, level)
+    assert says in found.what
+
+
+def test_many_dead_rows_among_more_living_are_well() -> None:
+    assert _wrong(_on_server(_UPKEEP._replace(dead=60_000, jobs=1_000_000))) == []
+
+
+def test_a_server_that_is_too_old_is_a_problem() -> None:
+    old = _on_server()
+    old = old._replace(machine=old.machine._replace(engine=Engine("PostgreSQL", (12, 3), _SERVER, (13,))))
+    assert "12.3 is too old" in _one(old).what
+
+
+def test_where_data_lie_counts_on_a_server_too() -> None:
+    for kind, level in (("nfs4", "problem"), ("tmpfs", "warning")):
+        facts = _on_server()
+        found = _one(facts._replace(machine=facts.machine._replace(file_system=kind)))
+        assert (found.check, found.level) == ("file-system", level)
+        assert "XDG_STATE_HOME" in found.remedy
+
+
+def test_a_worker_of_another_home_is_known_by_its_signs_of_life() -> None:
+    far = _worker(home="another", host="far", presence="x")
+    near = _worker(home="home", presence="nobody")
+    facts = _on_server(some=(far, near))
+    assert [workers.condition(worker, facts) for worker in (far, near)] == ["elsewhere", "dead"]
+    assert workers.condition(far._replace(heartbeat_at=NOW - 61_000), facts) == "dead"
+    (told,) = [finding.what for finding in _findings(facts) if finding.check == "workers"]
+    assert told == "alive: 1, slots: 2; far: 1"
+    silent = _on_server(_UPKEEP._replace(overdue=1), some=(far._replace(heartbeat_at=NOW - 61_000, jobs=("a",)),))
+    assert _one(silent).check == "workers", "a dead worker explains leases that are over"

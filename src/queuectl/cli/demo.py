@@ -104,8 +104,8 @@ class _Tour:
     def _work(self) -> int:
         from contextlib import closing
 
-        from queuectl.worker.engine import run_worker
         from queuectl.worker.options import WorkerOptions
+        from queuectl.worker.run import run_worker
 
         self._show("worker", "start", "--drain", "--concurrency", "2")
         with closing(open_repository(self._store)) as repository:

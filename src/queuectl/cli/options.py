@@ -265,7 +265,7 @@ _SHARED: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
             "is_eager": True,  # before a time is read that may count from the store's present
             "metavar": "PATH|URL",
             "shell_complete": files,
-            "help": "The store: a file, or a URL like sqlite:///path.  [env QUEUECTL_DB; default queue.db]",
+            "help": "The store: a file, or postgresql://user@host/database.  [env QUEUECTL_DB; default queue.db]",
         },
     ),
     (("--json",), {"is_flag": True, "is_eager": True, "help": "Print one JSON document and nothing else."}),

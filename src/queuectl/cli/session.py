@@ -115,6 +115,8 @@ class Session:
             from queuectl.repository import open_repository
 
             self._repository = open_repository(self.url)
+            if self.db and redact_url(self.db) != self.db:
+                self.hint("ps shows the password in --db to everybody on this machine; ~/.pgpass keeps it to yourself")
             if self._repository.created:
                 self.say(f"Created {self._repository.url}")
         return self._repository

@@ -87,7 +87,7 @@ def start(
         check_trust(repository)
     options = WorkerOptions(slots, queues, once=once, drain=drain, max_jobs=max_jobs, grace=grace, name=name)
     from queuectl.cli import failure  # noqa: F401 - when it ends, the files may be those of another version
-    from queuectl.worker.engine import run_worker
+    from queuectl.worker.run import run_worker
 
     with closing(_observer(session, options, log_format)) as observer:
         return run_worker(repository, options, observer)

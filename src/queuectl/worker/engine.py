@@ -26,7 +26,6 @@ from queuectl.worker.quota import Quota
 from queuectl.worker.record import CUT_OFF
 from queuectl.worker.retention import Retention
 from queuectl.worker.runs import Over, Runs
-from queuectl.worker.signals import Signals
 from queuectl.worker.stopping import Stopping
 from queuectl.worker.teller import Teller
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from queuectl.worker.events import Observer
     from queuectl.worker.options import WorkerOptions
     from queuectl.worker.rescue import Found
+    from queuectl.worker.signals import Signals
 
 #: Seconds between two rounds: the store's file, the other workers.
 ROUND = 1.0
@@ -47,36 +47,9 @@ ALONE = 5.0
 POLL = 5.0
 #: Seconds until the next try after the store or the machine refused something.
 AGAIN = 0.5
-#: Seconds that a turn waits for the store's lock before the loop goes on without it.
-PATIENCE = 1.0
-
-#: A method of each duty that a worker ever needs, all loaded first: later the files may be those of another version.
-DUTIES = ("turn", "renew", "prune", "counts", "settings")
 
 #: What may pass: the worker keeps its results and tries again.
 PASSING = (errors.StoreBusy, errors.StoreFull, errors.StoreReadOnly, errors.StoreUnreachable, OSError)
-
-
-def run_worker(repository: JobRepository, options: WorkerOptions, observer: Observer) -> int:
-    """Run a worker in the foreground until it has done what was asked, or is stopped.
-
-    Returns:
-        The exit code: 0, or 128 + N if signal N stopped it hard.
-
-    Raises:
-        StoreError: the store was lost; running commands go on and will be adopted.
-    """
-    repository.patience = PATIENCE
-    for method in DUTIES:
-        getattr(repository, method)
-    with Signals() as signals:
-        engine = Engine(repository, options, observer, signals)
-        try:
-            engine.loop()
-        finally:
-            engine.leave()
-        by = engine.stopping.stopped_by
-        return 128 + by if by else 0
 
 
 class Engine:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from queuectl.repository.duties import SHARED, Loaded, Loading
 from queuectl.repository.postgres.connection import Connection
-from queuectl.repository.postgres.persistence import persistent
+from queuectl.repository.postgres.persistence import persistent, ringing
 
 #: Where every method is. Those of `OWN` take the place of shared ones.
 OWN = {
@@ -26,6 +26,9 @@ DUTIES = {
 
 #: What cannot be called again once it has begun: it has read what it was given, or told a part of what it tells.
 _ONCE = {"enqueue", "import_", "export", "steps"}
+
+#: What is of interest to workers that sleep: work, or a wish.
+_RINGING = {"ask_to_stop", "cancel", "edit", "enqueue", "import_", "join", "pause", "resume", "retry"}
 
 if TYPE_CHECKING:
     from queuectl.repository.postgres.claim import Claiming
@@ -83,6 +86,8 @@ else:
 
         def adapted(cls, name: str, value: Any) -> Any:  # noqa: N805 - it is a metaclass
             """Return a part of a duty as this engine takes it over."""
+            if name in _RINGING:
+                value = ringing(value)
             return value if name.startswith("_") or name in _ONCE else persistent(value)
 
     class PostgresRepository(Loaded, Connection, metaclass=_Persisting):

@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from queuectl.repository.postgres.connection import Connection
 
 
+def ringing(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the workers be called when what a method does is committed: by NOTIFY, in the same transaction."""
+
+    @wraps(method)
+    def call(self: Connection, *args: Any, **options: Any) -> Any:
+        self._rings = True
+        try:
+            return method(self, *args, **options)
+        finally:
+            self._rings = False
+
+    return call
+
+
 def persistent(method: Callable[..., Any]) -> Callable[..., Any]:
     """Let a method that is one transaction be called again when others were quicker, or the connection was cut.
 

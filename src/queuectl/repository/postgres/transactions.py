@@ -57,6 +57,10 @@ class Transactions(Store):
 
     #: Seconds that a method goes on trying while the server does not answer, or others are in its way.
     patience: float = 10.0
+    #: Seconds in which the server has to answer those who have a lease to lose.
+    hurry: float = 5.0
+
+    _rings = False  #: whether a commit calls the workers
 
     url: str
     _place: Place
@@ -73,26 +77,20 @@ class Transactions(Store):
             finally:
                 self._abandon(connection)
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Database]:
-        """Hold a transaction that is refused if another has changed what it read and writes; call the workers."""
-        with self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ", end=f"NOTIFY {self._channel}; COMMIT") as db:
-            yield db
+    def _writing(self) -> contextlib.AbstractContextManager[Database]:
+        """Hold a transaction that is refused if another has changed what it read and writes."""
+        return self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ")
 
-    @contextlib.contextmanager
-    def _working(self) -> Iterator[Database]:
-        """Hold a transaction whose statements each see what is committed by then, and which calls nobody."""
-        with self._transaction("BEGIN", end="COMMIT") as db:
-            yield db
+    def _working(self) -> contextlib.AbstractContextManager[Database]:
+        """Hold a transaction whose statements each see what is committed by then."""
+        return self._transaction("BEGIN")
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[Database]:
+    def _alone(self) -> contextlib.AbstractContextManager[Database]:
         """Hold a transaction beside which nobody writes."""
-        with self._transaction("BEGIN", end=f"NOTIFY {self._channel}; COMMIT", shared="") as db:
-            yield db
+        return self._transaction("BEGIN", shared="")
 
     @contextlib.contextmanager
-    def _transaction(self, begin: str, *, end: str, shared: str = "_shared") -> Iterator[Database]:
+    def _transaction(self, begin: str, *, shared: str = "_shared") -> Iterator[Database]:
         with self._translated():
             lock = _LOCK.format(shared=shared, lock=self._place.lock)
             connection, cursor = self._begun(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; {lock}")
@@ -104,7 +102,7 @@ class Transactions(Store):
             except BaseException:
                 self._abandon(connection)
                 raise
-            self._commit(connection, end, int(number))
+            self._commit(connection, f"NOTIFY {self._channel}; COMMIT" if self._rings else "COMMIT", int(number))
 
     def _begun(self, statement: str) -> tuple[psycopg.Connection[tuple[Any, ...]], psycopg.Cursor[tuple[Any, ...]]]:
         """Begin a transaction; on a new connection if the old one was cut while nobody used it: nothing was lost."""
@@ -119,7 +117,7 @@ class Transactions(Store):
 
     def _clean(self) -> psycopg.Connection[tuple[Any, ...]]:
         """Return the connection, outside of any transaction."""
-        self._link.answer_within = None if self.patience > 1 else 5.0  # whoever is in a hurry has a lease to lose
+        self._link.answer_within = None if self.patience > 1 else self.hurry
         connection = self._link.connection
         self._abandon(connection)  # one whose own end was interrupted
         return connection

@@ -37,6 +37,7 @@ class Joining(Connection):
 
     def join(self, identity: base.WorkerIdentity, *, now: int, ticks: float, lease_seconds: float = 60.0) -> int:
         """Register a worker; see `JobRepository.join`."""
+        self.hurry = min(5.0, lease_seconds / 4)
         with self._working() as db:
             db.execute(_SEEN, (identity.home, now))
             db.execute(_FORGET, (now - _FORGOTTEN,))
@@ -46,6 +47,7 @@ class Joining(Connection):
 
     def renew(self, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:
         """Record a sign of life; see `JobRepository.renew`."""
+        self.hurry = min(5.0, lease_seconds / 4)
         asked: str | None = Workers.renew(self, worker, now=now, ticks=ticks, lease_seconds=lease_seconds)  # type: ignore[arg-type]
         with self._working() as db:
             db.execute(_SEEN, (self.home, now))

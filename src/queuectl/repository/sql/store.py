@@ -24,6 +24,11 @@ class Store:
     #: What the driver raises when a row would be there twice.
     Twice: ClassVar[type[Exception]]
 
+    @property
+    def home(self) -> str:
+        """What tells the data directories of several machines apart; see `JobRepository.home`."""
+        raise NotImplementedError
+
     def _reading(self) -> AbstractContextManager[Database]:
         """Hold one snapshot of the store."""
         raise NotImplementedError

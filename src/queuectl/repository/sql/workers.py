@@ -22,9 +22,13 @@ _JOIN = f"""
     INSERT INTO workers ({_IDENTITY}, started_at, heartbeat_at, heartbeat_ticks, lease_seconds)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
 """
+#: Of a worker elsewhere, of which nothing else is known, the lease has to be over at this very moment.
 _RESCUE = f"""
     UPDATE jobs SET lease_token = :fresh, worker_id = :worker, lease_expires_at = :expires
-    WHERE seq = :seq AND state = 'processing' AND lease_token = :token
+    WHERE seq = :seq AND state = 'processing' AND lease_token = :token AND (
+        lease_expires_at <= :now
+        OR EXISTS (SELECT 1 FROM workers WHERE workers.id = jobs.worker_id AND workers.home IN (:home, ''))
+    )
     RETURNING {LEASE}
 """
 
@@ -137,6 +141,8 @@ class Workers(Store):
                     "seq": lease.job.seq,
                     "token": lease.token,
                     "fresh": token(),
+                    "now": now,
+                    "home": self.home,
                 }
                 rows += db.execute(_RESCUE, values).fetchall()
         return [lease_of(row) for row in rows]

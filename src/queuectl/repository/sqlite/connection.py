@@ -45,7 +45,6 @@ class Connection(Store):
     """
 
     Twice = sqlite3.IntegrityError
-    home: str = ""
     kept_output: int = 0
     bell: int | None = None
 
@@ -94,6 +93,11 @@ class Connection(Store):
         except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._identity
+
+    @property
+    def home(self) -> str:
+        """Return nothing: there is one data directory, beside the file."""
+        return ""
 
     def answer(self) -> bool:
         """Say that nobody has rung: workers of one machine call each other by their pipes."""
