@@ -7,13 +7,13 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 import queuectl
 from queuectl.model import JobState
 from tests.acceptance.conftest import eventually
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.acceptance.conftest import Shop, Worker
 
 
@@ -62,6 +62,7 @@ def test_a_worker_whose_program_is_gone_does_all_that_it_did_before(
     assert "Error" not in worker.output
 
 
+@pytest.mark.engines("sqlite")
 def test_it_says_how_it_ends_in_its_own_words(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = _old_worker(shop, monkeypatch)
     shop.database.unlink()

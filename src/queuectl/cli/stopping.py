@@ -29,7 +29,10 @@ def stop(session: Session, names: Sequence[str], *, how: str, wait: float | None
         TimeRanOut: one of them is still there after the time to wait.
     """
     repository = session.repository
-    asked = [worker for worker in repository.ask_to_stop(names, how) if is_live(repository, worker)]
+    # Looked at before too: a store that calls its workers by itself may have ended an idle one when this returns.
+    before = {worker.id for worker in live_workers(repository)}
+    found = repository.ask_to_stop(names, how)
+    asked = [worker for worker in found if worker.id in before or is_live(repository, worker)]
     if names and len(asked) < len(set(names)):
         gone = min(set(names) - {worker.identity.name for worker in asked})
         raise WorkerNotFound(f"worker {gone!r} is not running", "queuectl worker list shows those that are")
