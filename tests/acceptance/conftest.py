@@ -30,6 +30,9 @@ PROGRAM = (sys.executable, "-m", "queuectl")
 #: Seconds after which a test gives up on something that must happen.
 DEADLINE = 20.0
 
+#: What passes between a worker and its commands alone is the same on every engine, and shown on the quickest.
+beside_the_store = pytest.mark.engines("sqlite")
+
 _T = TypeVar("_T")
 
 

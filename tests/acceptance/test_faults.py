@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.conftest import PROGRAM, Shop, eventually
+from tests.acceptance.conftest import PROGRAM, Shop, beside_the_store, eventually
 from tests.acceptance.test_crash import STORE, Crash
 from tests.engines import ENGINES
 
@@ -231,6 +231,7 @@ def _peak(pid: int) -> int:
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
+@beside_the_store
 def test_output_without_end_and_newline_costs_neither_memory_nor_disk(shop: Shop) -> None:
     shop.configure("log-max-bytes", "64KiB")
     job = shop.enqueue("head -c 300000000 /dev/zero")
@@ -249,6 +250,7 @@ def test_output_without_end_and_newline_costs_neither_memory_nor_disk(shop: Shop
 # -- signals --------------------------------------------------------------------------
 
 
+@beside_the_store
 def test_signals_that_ask_for_nothing_change_nothing(shop: Shop) -> None:
     gate = shop.gate()
     job = shop.enqueue(f"echo run >> runs; {gate.wait}")
@@ -266,6 +268,7 @@ def test_signals_that_ask_for_nothing_change_nothing(shop: Shop) -> None:
     _stop(worker)
 
 
+@beside_the_store
 @pytest.mark.parametrize("attempt", range(3))
 def test_a_storm_of_mixed_signals_ends_a_worker_in_order(shop: Shop, attempt: int) -> None:
     job = shop.enqueue("echo run >> runs; trap '' TERM; sleep 300 & wait; wait; wait")
@@ -332,6 +335,7 @@ class Somebody:
         subprocess.run([*self._become, sys.executable, "-c", program], check=True)
 
 
+@beside_the_store
 def test_a_shim_that_cannot_fork_gives_attempts_back_until_it_can(shop: Shop) -> None:
     first = shop.enqueue("true")
     somebody = Somebody(shop)

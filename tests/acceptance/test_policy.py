@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from queuectl.worker.logs import log_path
-from tests.acceptance.conftest import eventually, lives
+from tests.acceptance.conftest import beside_the_store, eventually, lives
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +41,7 @@ def test_a_code_of_success_completes_the_job_without_an_error(shop: Shop) -> Non
     assert shop.reasons(job)[-1] == "completed"
 
 
+@beside_the_store
 def test_exit_code_0_fails_where_another_code_means_success(shop: Shop) -> None:
     job = shop.enqueue("true", success_codes=3, max_retries=1)
     shop.work("--once")
@@ -48,6 +49,7 @@ def test_exit_code_0_fails_where_another_code_means_success(shop: Shop) -> None:
     assert (found.state, found.exit_code, found.error) == ("dead", 0, "exit code 0")
 
 
+@beside_the_store
 def test_a_job_gives_up_at_once_where_it_says_so(shop: Shop) -> None:
     job = shop.enqueue("exit 64", give_up_on=[64, 65], max_retries=9)
     shop.work("--once")
@@ -56,6 +58,7 @@ def test_a_job_gives_up_at_once_where_it_says_so(shop: Shop) -> None:
     assert shop.reasons(job)[-1] == "dead: exit code 64; not tried again: give_up_on names 64"
 
 
+@beside_the_store
 @pytest.mark.parametrize(
     ("command", "state"), [("exit 75", "pending"), ("kill -KILL $$", "pending"), ("exit 1", "dead")]
 )
@@ -65,6 +68,7 @@ def test_only_what_retry_on_names_is_tried_again(shop: Shop, command: str, state
     assert shop.job(job).state == state
 
 
+@beside_the_store
 def test_a_signal_is_known_behind_a_shell_too(shop: Shop) -> None:
     job = shop.enqueue("sh -c 'kill -KILL $$'; exit $?", retry_on=["SIGKILL"])
     shop.work("--once")
@@ -72,6 +76,7 @@ def test_a_signal_is_known_behind_a_shell_too(shop: Shop) -> None:
     assert (found.state, found.exit_code) == ("pending", 137)
 
 
+@beside_the_store
 def test_a_timeout_may_be_what_a_job_gives_up_on(shop: Shop) -> None:
     job = shop.enqueue("exec sleep 60", timeout="200ms", give_up_on="timeout")
     shop.work("--once")
@@ -116,6 +121,7 @@ def test_no_retry_starts_after_the_time_of_the_job(shop: Shop) -> None:
 # -- what the command says --------------------------------------------------------------------------
 
 
+@beside_the_store
 @pytest.mark.parametrize(("said", "seconds"), [("600", 600.0), ("1h30m", 5400.0), ("0.5", 0.5)])
 def test_the_next_attempt_comes_after_what_the_command_said(shop: Shop, said: str, seconds: float) -> None:
     shop.configure("backoff-max", "2s")
@@ -128,6 +134,7 @@ def test_the_next_attempt_comes_after_what_the_command_said(shop: Shop, said: st
     assert not _wish(shop, job).exists()
 
 
+@beside_the_store
 def test_the_path_is_the_same_for_the_shell_and_for_us(shop: Shop) -> None:
     job = shop.enqueue('echo "$QUEUECTL_RETRY_AFTER"; test ! -e "$QUEUECTL_RETRY_AFTER"')
     shop.work("--once")
@@ -135,6 +142,7 @@ def test_the_path_is_the_same_for_the_shell_and_for_us(shop: Shop) -> None:
     assert shop.job(job).state == "completed"
 
 
+@beside_the_store
 def test_what_the_command_said_counts_with_exit_code_75_only(shop: Shop) -> None:
     job = shop.enqueue(SAY.format(600, 1))
     shop.work("--once")
@@ -142,6 +150,7 @@ def test_what_the_command_said_counts_with_exit_code_75_only(shop: Shop) -> None
     assert not _wish(shop, job).exists()
 
 
+@beside_the_store
 @pytest.mark.parametrize(
     "command",
     [
@@ -175,6 +184,7 @@ def test_what_the_command_said_is_one_attempt_like_any_other(shop: Shop) -> None
     assert [_wish(shop, job, run).exists() for run in (1, 2, 3)] == [False] * 3
 
 
+@beside_the_store
 def test_what_the_command_said_may_be_too_late(shop: Shop) -> None:
     job = shop.enqueue(SAY.format(601, 75), retry_for="10m")
     shop.work("--once")

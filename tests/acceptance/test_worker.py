@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.conftest import PROGRAM, eventually, lives
+from tests.acceptance.conftest import PROGRAM, beside_the_store, eventually, lives
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Shop, Worker
@@ -43,6 +43,7 @@ def test_a_job_runs_where_it_was_enqueued_with_the_environment_of_its_worker_and
     ]
 
 
+@beside_the_store
 def test_the_environment_of_a_job_comes_before_that_of_its_worker(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGUAGE", "of the worker")
     job = shop.enqueue('echo "$LANGUAGE"', env={"LANGUAGE": "of the job"})
@@ -50,6 +51,7 @@ def test_the_environment_of_a_job_comes_before_that_of_its_worker(shop: Shop, mo
     assert shop.log(job) == b"of the job\n"
 
 
+@beside_the_store
 def test_a_job_runs_in_the_directory_that_it_asks_for(shop: Shop) -> None:
     directory = shop.home / "with a space and an é"
     directory.mkdir()
@@ -58,12 +60,14 @@ def test_a_job_runs_in_the_directory_that_it_asks_for(shop: Shop) -> None:
     assert shop.log(job) == f"{directory}\n".encode()
 
 
+@beside_the_store
 def test_a_job_reads_nothing_from_its_standard_input(shop: Shop) -> None:
     job = shop.enqueue("readlink /proc/self/fd/0; cat; echo end")
     shop.work("--once")
     assert shop.log(job) == b"/dev/null\nend\n"
 
 
+@beside_the_store
 def test_a_job_leads_a_session_and_a_process_group_of_its_own(shop: Shop) -> None:
     job = shop.enqueue("echo $$; cut -d' ' -f5,6 /proc/$$/stat")
     shop.work("--once")
@@ -71,6 +75,7 @@ def test_a_job_leads_a_session_and_a_process_group_of_its_own(shop: Shop) -> Non
     assert both == f"{pid} {pid}"
 
 
+@beside_the_store
 def test_a_job_inherits_no_descriptor_and_no_ignored_or_blocked_signal(shop: Shop) -> None:
     # The shell reads this itself: it blocks all signals while it starts another program.
     signals = (
@@ -111,6 +116,7 @@ def test_a_long_output_keeps_its_beginning_and_its_end(shop: Shop) -> None:
 # -- how an attempt ends --------------------------------------------------------------
 
 
+@beside_the_store
 @pytest.mark.parametrize(
     ("command", "code", "error"),
     [
@@ -151,6 +157,7 @@ def test_a_command_of_any_length_is_run_or_fails_with_the_reason(shop: Shop, len
     assert shop.job(after).state == "completed"
 
 
+@beside_the_store
 def test_a_job_whose_directory_is_missing_fails_with_the_reason(shop: Shop) -> None:
     job = shop.enqueue("true", cwd=str(shop.home / "missing"), max_retries=1)
     after = shop.enqueue("pwd")
@@ -160,6 +167,7 @@ def test_a_job_whose_directory_is_missing_fails_with_the_reason(shop: Shop) -> N
     assert shop.log(after) == f"{shop.home}\n".encode()
 
 
+@beside_the_store
 def test_a_timeout_ends_the_whole_tree(shop: Shop) -> None:
     job = shop.enqueue(
         "sleep 300 & echo $! > child; (sleep 300 & echo $! > grandchild; wait) & wait", timeout=0.5, max_retries=1
@@ -172,6 +180,7 @@ def test_a_timeout_ends_the_whole_tree(shop: Shop) -> None:
     assert not lives(shop.number("grandchild"))
 
 
+@beside_the_store
 def test_a_command_that_ends_well_when_it_is_told_of_its_timeout_has_failed_all_the_same(shop: Shop) -> None:
     job = shop.enqueue("trap 'echo told; exit 0' TERM; sleep 300 & wait", timeout=0.5, max_retries=1)
     shop.work("--once")
@@ -179,6 +188,7 @@ def test_a_command_that_ends_well_when_it_is_told_of_its_timeout_has_failed_all_
     assert (shop.job(job).state, shop.job(job).exit_code) == ("dead", 0)
 
 
+@beside_the_store
 def test_a_command_that_ignores_term_is_killed_after_its_timeout(shop: Shop) -> None:
     job = shop.enqueue("trap '' TERM; sleep 300 & echo $! > child; wait; wait", timeout=0.2, max_retries=1)
     shop.work("--once")
@@ -189,6 +199,7 @@ def test_a_command_that_ignores_term_is_killed_after_its_timeout(shop: Shop) -> 
     assert not lives(shop.number("child"))
 
 
+@beside_the_store
 def test_what_a_shell_leaves_running_is_ended_with_it(shop: Shop) -> None:
     job = shop.enqueue("sleep 300 & echo $! > child; echo done")
     shop.work("--once")
@@ -197,6 +208,7 @@ def test_what_a_shell_leaves_running_is_ended_with_it(shop: Shop) -> None:
     shop.is_quiet()
 
 
+@beside_the_store
 def test_a_process_that_fled_from_the_group_keeps_nobody_waiting(shop: Shop) -> None:
     job = shop.enqueue("setsid sleep 300 & echo $! > child; until [ -s child ]; do :; done; echo done")
     shop.work("--once")
@@ -419,6 +431,7 @@ def test_when_the_grace_is_over_running_jobs_are_stopped(shop: Shop) -> None:
     shop.is_quiet()
 
 
+@beside_the_store
 def test_a_signal_to_the_process_group_of_a_worker_does_not_reach_its_jobs(shop: Shop) -> None:
     gate = shop.gate()
     job, worker = _working(shop, gate.wait)
@@ -495,6 +508,7 @@ def test_a_worker_that_is_out_of_descriptors_gives_attempts_back_until_it_has_so
     assert len(worker.events("returned")) < 20  # no busy loop
 
 
+@beside_the_store
 def test_the_time_of_a_command_begins_when_the_command_does(shop: Shop) -> None:
     jobs = [shop.enqueue("sleep 1000", timeout=0.4, max_retries=1) for _ in range(4)]
     shop.work("--drain", "-c", "4")
