@@ -180,12 +180,18 @@ def tests(session: nox.Session) -> None:
 def acceptance(session: nox.Session, engine: str) -> None:
     """Run the installed program from outside: processes, signals, kills, terminals.
 
-    Every scenario once as it is, and those that know no engine once more, measured: that slows every start, and a race
-    may show only with it or only without.
+    As it is: measuring doubles what a start costs, and what the tests above cover is enough for `coverage`.
     """
     _install_wheel(session, *_group("test"))
-    is_server = engine == "postgres"
-    _pytest(session, "tests/acceptance", marked="postgres" if is_server else "not postgres", measured=is_server)
+    marked = {"sqlite": "not postgres", "postgres": "postgres"}
+    _pytest(session, "tests/acceptance", marked=marked[engine], measured=False)
+
+
+@nox.session(default=False, requires=["build"])
+def measured(session: nox.Session) -> None:
+    """Run the acceptance tests of all engines measured: a race may show only so, and `coverage` adds it up too."""
+    _install_wheel(session, *_group("test"))
+    _pytest(session, "tests/acceptance", measured=True)
 
 
 @nox.session(requires=["build"])
