@@ -34,6 +34,8 @@ PYTHONS = nox.project.python_versions(PROJECT)
 
 #: The tests wait more than they compute, but their processes crowd a small machine: one at a time for each core.
 IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
+#: Those of acceptance wait half of the time, for processes that begin and end.
+ONE_MORE = (f"--numprocesses={(os.cpu_count() or 1) + 1}", "--dist=worksteal")
 
 
 def _forget_the_surroundings() -> None:
@@ -84,9 +86,11 @@ def _built(suffix: str) -> Path:
     return path
 
 
-def _pytest(session: nox.Session, *where: str, marked: str = "", measured: bool) -> None:
+def _pytest(
+    session: nox.Session, *where: str, marked: str = "", measured: bool, parallel: tuple[str, ...] = IN_PARALLEL
+) -> None:
     """Run pytest; if measured, keep the lines it covers in files of this session, for `coverage` to add up."""
-    pytest = ("pytest", *IN_PARALLEL, *(("-m", marked) if marked else ()), *(session.posargs or where))
+    pytest = ("pytest", *parallel, *(("-m", marked) if marked else ()), *(session.posargs or where))
     if not measured:
         session.run(*pytest)
         return
@@ -184,7 +188,7 @@ def acceptance(session: nox.Session, engine: str) -> None:
     """
     _install_wheel(session, *_group("test"))
     marked = {"sqlite": "not postgres", "postgres": "postgres"}
-    _pytest(session, "tests/acceptance", marked=marked[engine], measured=False)
+    _pytest(session, "tests/acceptance", marked=marked[engine], measured=False, parallel=ONE_MORE)
 
 
 @nox.session(default=False, requires=["build"])
