@@ -67,7 +67,7 @@ class JobRepository(
         """Say whether the bell has rung since the last call, and stop it."""
 
     def output(self, seq: int, run: int) -> bytes | None:
-        """Return the end of what a run printed, as far as the store keeps it; None: the store does not."""
+        """Return the end of what a run printed; None: the store keeps nothing of it, or not yet."""
 
     # -- for people -------------------------------------------------------------------
 

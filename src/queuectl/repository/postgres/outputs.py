@@ -25,7 +25,7 @@ class Outputs(Connection):
         """Return the end of what a run printed; see `JobRepository.output`."""
         with self._reading() as db:
             row = db.execute("SELECT output FROM outputs WHERE job = ? AND run = ?", (seq, run)).fetchone()
-        return bytes(row[0]) if row else b""
+        return bytes(row[0]) if row else None
 
 
 def keep(db: Database, settlements: Sequence[Settlement]) -> None:
