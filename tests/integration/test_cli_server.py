@@ -129,6 +129,19 @@ def test_the_settings_say_where_the_store_is(on_server: CommandLine, place: Plac
     assert (row["value"], row["origin"]) == (place.url, "environment")
 
 
+def test_who_has_no_place_for_data_may_do_all_but_work(on_server: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
+    on_server("enqueue", "--id", "a", "true")
+    on_server("pause", "--all")
+    on_server("resume", "--all")
+    assert on_server.json("status")["jobs"]["pending"] == 1
+    on_server("cancel", "a")
+    on_server("rm", "--yes", "a")
+    on_server("enqueue", "--id", "b", "true")
+    message, _ = on_server.error("worker", "start", "--once", code=1)
+    assert "/proc/nowhere" in message
+
+
 # -- completion -------------------------------------------------------------------------------
 
 

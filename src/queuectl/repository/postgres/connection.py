@@ -11,7 +11,7 @@ from queuectl import errors
 from queuectl.config import state_directory
 from queuectl.repository.postgres import schema
 from queuectl.repository.postgres.dialect import translated
-from queuectl.repository.postgres.home import home_of
+from queuectl.repository.postgres.home import NOWHERE, home_of
 from queuectl.repository.postgres.link import Link
 from queuectl.repository.postgres.place import place_of
 from queuectl.repository.postgres.transactions import Database, Transactions
@@ -75,7 +75,10 @@ class Connection(Transactions):
     @cached_property
     def home(self) -> str:
         """Which data directory of which machine this is; see `JobRepository.home`."""
-        return home_of(self.directory)
+        try:
+            return home_of(self.directory)
+        except errors.StoreUnreachable:  # whoever only enqueues or looks needs none
+            return NOWHERE
 
     @property
     def bell(self) -> int | None:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _MACHINE = Path("/etc/machine-id")
 
 
+#: The home of those who have no data directory and only look, enqueue or act: no worker has it.
+NOWHERE = "?"
+
+
 def home_of(directory: Path) -> str:
     """Return what tells this data directory on this machine from every other one; made with it.
 

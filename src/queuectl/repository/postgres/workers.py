@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from queuectl.repository.postgres.connection import Connection
+from queuectl.repository.postgres.home import NOWHERE, home_of
 from queuectl.repository.sql.workers import Workers
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Joining(Connection):
     def join(self, identity: base.WorkerIdentity, *, now: int, ticks: float, lease_seconds: float = 60.0) -> int:
         """Register a worker; see `JobRepository.join`."""
         self.hurry = min(5.0, lease_seconds / 4)
+        if identity.home == NOWHERE:
+            home_of(self.directory)  # says why there is none
         with self._working() as db:
             db.execute(_SEEN, (identity.home, now))
             db.execute(_FORGET, (now - _FORGOTTEN,))
