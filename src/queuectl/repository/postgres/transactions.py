@@ -18,6 +18,7 @@ from psycopg.pq import TransactionStatus
 
 from queuectl.repository.postgres.dialect import translated
 from queuectl.repository.postgres.meanings import Cut, InDoubt, meaning
+from queuectl.repository.postgres.prepared import NARROW
 from queuectl.repository.sql.store import Store
 
 if TYPE_CHECKING:
@@ -200,7 +201,9 @@ def _answers(connection: Wire, statement: str, call: Call | None) -> list[list[t
 
 
 def prepare(connection: Wire, call: Call) -> None:
-    """Let the server know a statement, if it does not."""
+    """Let the server know a statement, if it does not; how it plans stays so: who calls is a worker."""
+    if not connection.knows:
+        connection.execute(NARROW, prepare=False)
     if call.name not in connection.knows:
         connection.execute(call.preparation, prepare=False)
         connection.knows.add(call.name)
