@@ -14,10 +14,12 @@ from queuectl.repository.postgres.dialect import numbered
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: A plan is kept, and may have been made while there was hardly a job, or before the server had counted them: to read all
-#: jobs looks cheap then. Who asks for few jobs among millions wants an index, and one after the other. What the server
-#: then takes for dear it is not to compile.
-NARROW = "SET jit = off; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+#: A plan is kept, and may have been made while there was hardly a job, or before the server had counted them: to read
+#: all jobs looks cheap then. Who asks for few among millions wants an index, and one after the other. What the server
+#: takes for dear after that it is not to compile.
+NARROW = "SET jit = off; " + "; ".join(
+    f"SET enable_{way} = off" for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin")
+)
 
 
 class Call(NamedTuple):
