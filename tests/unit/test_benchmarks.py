@@ -19,7 +19,7 @@ from benchmarks.scale import DEFAULT, FULL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FILES = [path for path in Path(run.__file__).parent.glob("*.py") if path.name != "goals.py"]
+FILES = [path for path in Path(run.__file__).parent.rglob("*.py") if path.name != "goals.py"]
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in FILES)
 
 
