@@ -78,8 +78,8 @@ def apart(result: Result, facts: Mapping[str, str], scale: Scale) -> str:
     parts = [
         f"{BEGINS}\n\n## A store on a PostgreSQL server\n",
         (
-            f"Made by `nox -s bench -- {APART}{full} --report`: {where}; {servers.postgres_version() or 'no'} server, with"
-            f" its settings as they ship. Medians of {scale.rounds} rounds or more, candidates in turn.\n"
+            f"Made by `nox -s bench -- {APART}{full} --report`: {where}; {servers.postgres_version() or 'no'} server,"
+            f" with its settings as they ship. Medians of {scale.rounds} rounds or more, candidates in turn.\n"
         ),
         head([*HEADINGS, "`nox -s bench --` …"]),
         *_figures({APART: result}),
