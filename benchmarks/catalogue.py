@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks import claim, contention, drain, enqueue, growth, idle, memory, startup, wake
+from benchmarks import claim, contention, drain, enqueue, growth, idle, memory, postgres, startup, wake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,7 @@ BENCHMARKS = {
     "growth": Benchmark(growth.measure, growth),
     "contention": Benchmark(contention.measure, contention),
     "memory": Benchmark(memory.measure, memory),
+    "postgres": Benchmark(postgres.measure, postgres),
     "enqueue": Benchmark(enqueue.measure, enqueue),
     "wake-peers": Benchmark(wake.measure_peers, wake),
 }

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.catalogue import BENCHMARKS
-from benchmarks.peers import PEERS
-from benchmarks.result import HEADINGS
+from benchmarks.peers import PEERS, servers
+from benchmarks.result import HEADINGS, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from benchmarks.result import Result, Table
+    from benchmarks.result import Table
     from benchmarks.scale import Scale
+
+#: What needs a server of its own has a part of the page of its own, between these lines.
+APART = "postgres"
+BEGINS, ENDS = "<!-- postgres: begins -->", "<!-- postgres: ends -->"
 
 HEAD = """\
 # Benchmarks
@@ -46,6 +50,7 @@ def table(one: Table) -> str:
 def page(results: Mapping[str, Result], facts: Mapping[str, str], scale: Scale) -> str:
     """Write the whole page."""
     command = "full --report" if scale.name == "full" else "--report"
+    others = {name: result for name, result in results.items() if name != APART}
     parts = [
         HEAD.format(command=command, rounds=scale.rounds),
         "## The machine\n",
@@ -53,16 +58,44 @@ def page(results: Mapping[str, Result], facts: Mapping[str, str], scale: Scale) 
         *(row([name, value]) for name, value in facts.items()),
         "\n## Goals\n",
         head([*HEADINGS, "`nox -s bench --` …"]),
-        *_figures(results),
+        *_figures(others),
         "\n## Beside others\n",
-        "\n\n".join(table(one) for result in results.values() for one in result.tables),
+        "\n\n".join(table(one) for result in others.values() for one in result.tables),
         "\n### What each keeps, and how it was run\n",
         head(["", "version", "keeps", "run here"]),
         *map(row, _peers()),
         "\n## What each figure means\n",
         *_meanings(scale),
+        apart(results.get(APART, Result([])), facts, scale),
+    ]
+    return "\n".join(parts)
+
+
+def apart(result: Result, facts: Mapping[str, str], scale: Scale) -> str:
+    """Write the part of the page that can be made anew by itself, with all that it needs to be read alone."""
+    full = " full" if scale.name == "full" else ""
+    where = "; ".join(facts[name] for name in ("date", "processor", "disk") if name in facts)
+    parts = [
+        f"{BEGINS}\n\n## A store on a PostgreSQL server\n",
+        (
+            f"Made by `nox -s bench -- {APART}{full} --report`: {where}; {servers.postgres_version() or 'no'} server,"
+            f" with its settings as they ship. Medians of {scale.rounds} rounds or more, candidates in turn.\n"
+        ),
+        head([*HEADINGS, "`nox -s bench --` …"]),
+        *_figures({APART: result}),
+        "",
+        "\n\n".join(table(one) for one in result.tables),
+        "",
+        _meaning([APART], full),
+        ENDS,
     ]
     return "\n".join(parts) + "\n"
+
+
+def with_apart(page_: str, part: str) -> str:
+    """Put that part into a page in the place of the one that is there, or at its end."""
+    before, _, rest = page_.partition(BEGINS)
+    return before.rstrip("\n") + "\n\n" + part + rest.partition(ENDS)[2].lstrip("\n")
 
 
 def _figures(results: Mapping[str, Result]) -> Iterator[str]:
@@ -81,12 +114,15 @@ def _peers() -> Iterator[list[str]]:
 def _meanings(scale: Scale) -> Iterator[str]:
     """Quote what each benchmark says of itself, once for those that share a file."""
     full = " full" if scale.name == "full" else ""
-    modules = list(dict.fromkeys(one.module for one in BENCHMARKS.values()))
+    modules = list(dict.fromkeys(one.module for name, one in BENCHMARKS.items() if name != APART))
     for module in modules:
-        names = [name for name, one in BENCHMARKS.items() if one.module is module]
-        calls = " or ".join(f"`nox -s bench -- {name}{full}`" for name in names)
-        about = BENCHMARKS[names[0]].about.replace("\nNot measured:", "\n\nNot measured:")
-        yield f"**{', '.join(names)}**: {about}\n\nAgain: {calls}\n"
+        yield _meaning([name for name, one in BENCHMARKS.items() if one.module is module], full)
+
+
+def _meaning(names: Sequence[str], full: str) -> str:
+    calls = " or ".join(f"`nox -s bench -- {name}{full}`" for name in names)
+    about = BENCHMARKS[names[0]].about.replace("\nNot measured:", "\n\nNot measured:")
+    return f"**{', '.join(names)}**: {about}\n\nAgain: {calls}\n"
 
 
 def listing() -> str:

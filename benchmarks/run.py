@@ -4,6 +4,7 @@
     nox -s bench -- full             more rounds, larger numbers: half an hour
     nox -s bench -- drain wake       only these
     nox -s bench -- full --report    writes docs/benchmarks.md and docs/benchmarks.svg as well
+    nox -s bench -- postgres --report    writes only that part of docs/benchmarks.md
 
 Peers are measured if they are here; those that are not are named with what installs them.
 """
@@ -48,7 +49,9 @@ def main() -> None:
     facts = machine.facts()
     print(*(f"{name}: {value}" for name, value in facts.items()), *_warnings(), sep="\n")
     results = measure(options.names, scale)
-    if options.report:
+    if options.report and options.names == [report.APART]:
+        write_apart(results, facts, scale, options.into)
+    elif options.report:
         write(results, facts, scale, options.into)
 
 
@@ -67,8 +70,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options.names = [name for name in options.names if name != "full"] or list(BENCHMARKS)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"there is no benchmark {', '.join(unknown)}; --list names them")
-    if options.report and len(options.names) < len(BENCHMARKS) and options.into == ROOT / "docs":
-        parser.error("the report has all benchmarks; leave out the names, or say --into DIR")
+    is_partial = len(options.names) < len(BENCHMARKS) and options.names != [report.APART]
+    if options.report and is_partial and options.into == ROOT / "docs":
+        parser.error(f"the report has all benchmarks; leave out the names, name {report.APART}, or say --into DIR")
     return options
 
 
@@ -102,6 +106,15 @@ def measure(names: Sequence[str], scale: Scale) -> dict[str, Result]:
         print("", report.table(table), sep="\n")
     print(f"\n{time.monotonic() - began:.0f} s in all")
     return results
+
+
+def write_apart(results: dict[str, Result], facts: dict[str, str], scale: Scale, into: Path) -> None:
+    """Make that part of the page anew which can be made by itself; the others stay as they were measured."""
+    page = into / "benchmarks.md"
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    part = report.apart(results[report.APART], facts, scale)
+    page.write_text(report.with_apart(before, part), encoding="utf-8")
+    print(f"written: {page}")
 
 
 def write(results: dict[str, Result], facts: dict[str, str], scale: Scale, into: Path) -> None:

@@ -68,7 +68,7 @@ def _from_the_commit(where: Path, number: int) -> list[float]:
     with contextlib.closing(open_repository(str(where / "queue.db"))) as repository:
         for _ in range(number):
             time.sleep(0.02)
-            with _speaking(where) as (pipe, descriptor):
+            with speaking(where) as (pipe, descriptor):
                 repository.enqueue([JobSpec(f"echo > {pipe}", cwd=str(where))], now=time.time_ns() // 1_000_000)
                 committed = time.perf_counter()
                 call(repository.directory_name)
@@ -117,7 +117,7 @@ def _after_a_while(peer: Peer, where: Path) -> float:
 
 def wake(peer: Peer, where: Path) -> Wake:
     """Enqueue one job that says when it runs."""
-    with _speaking(where) as (pipe, descriptor):
+    with speaking(where) as (pipe, descriptor):
         words = peer.enqueue_words(where, f"echo > {pipe}")
         assert words is not None
         environment = {**os.environ, **peer.environment(where)}
@@ -129,7 +129,7 @@ def wake(peer: Peer, where: Path) -> Wake:
 
 
 @contextlib.contextmanager
-def _speaking(where: Path) -> Iterator[tuple[Path, int]]:
+def speaking(where: Path) -> Iterator[tuple[Path, int]]:
     """Yield a pipe into which a job says that it runs, and a descriptor to read that from."""
     pipe = where / "running"
     if not pipe.exists():

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import chart, report, run
+from benchmarks import bloat, chart, report, run
 from benchmarks.catalogue import BENCHMARKS
 from benchmarks.goals import GOALS
 from benchmarks.measure import Spread, digits, in_turn, percentile, ratios, spread
@@ -19,7 +19,7 @@ from benchmarks.scale import DEFAULT, FULL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FILES = [path for path in Path(run.__file__).parent.glob("*.py") if path.name != "goals.py"]
+FILES = [path for path in Path(run.__file__).parent.rglob("*.py") if path.name != "goals.py"]
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in FILES)
 
 
@@ -127,6 +127,32 @@ def test_the_page_has_every_figure_and_every_peer() -> None:
     assert "| nq | 500 |" in page
     assert all(f"| {peer.name} |" in page for peer in PEERS)
     assert all(f"`nox -s bench -- {name}`" in page for name in BENCHMARKS)
+
+
+def test_the_part_about_servers_is_made_anew_without_the_others() -> None:
+    figure = Figure("server-turn-1", "a turn", "1 ms", "bare: 1 ms", Spread(1.2, 1.1, 1.3), "×")
+    facts = {"date": "2026-11-24", "processor": "one", "disk": "fast"}
+    page = report.page({"startup": Result([]), "postgres": Result([])}, facts, DEFAULT)
+    part = report.apart(Result([figure]), facts, DEFAULT)
+    changed = report.with_apart(page, part)
+    assert changed.count("| a turn | 1 ms | bare: 1 ms | **1.20** (1.10 to 1.30) | ≤ 1.5 × | met |") == 1
+    assert changed.partition(report.BEGINS)[0] == page.partition(report.BEGINS)[0]
+    assert report.with_apart(changed, part) == changed
+    assert run.parse(["postgres", "--report"]).report
+
+
+def test_without_a_server_its_part_is_left_out_and_a_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.peers.servers.postgres_programs", lambda: None)
+    assert BENCHMARKS["postgres"].measure(DEFAULT) == Result([])
+    assert capsys.readouterr().err.startswith("left out: postgres: no server is installed; apt-get install postgresql")
+
+
+def test_a_minute_of_the_watch_is_a_line_of_its_table() -> None:
+    cells = bloat.Look(1_000, 20, 3, 5_000_000, 2_400_000, 7_600_000, 9).cells(2, 1234.5)
+    assert cells == ["2", "1,230", "1,000", "20", "5", "2", "8", "3"]
+    assert len(cells) == len(bloat.HEADINGS)
 
 
 def test_a_peer_that_fails_is_left_out_but_we_are_not(capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,8 +73,6 @@ _MOVES = (
     f"""INSERT INTO history ({_STEP}, job)
         SELECT {_STEP.replace("id", "id + :history", 1)}, job + :jobs FROM staged_history
         WHERE job IN (SELECT seq FROM staged) ORDER BY id""",
-    """INSERT INTO tags (tag, seq) SELECT DISTINCT tag, seq FROM jobs, json_array_elements_text(tags::json) AS tag
-        WHERE seq > :jobs AND tags IS NOT NULL""",
     "INSERT INTO settings (key, value) SELECT key, value FROM staged_settings ON CONFLICT (key) DO NOTHING",
     """INSERT INTO actions (at, by, verb, what, jobs) SELECT at, by, verb, what, jobs FROM staged_actions AS staged
         WHERE NOT EXISTS (SELECT 1 FROM actions AS old WHERE (old.at, old.by, old.verb, old.what, old.jobs)
@@ -157,6 +155,7 @@ def staged(db: Database, entries: Iterable[Entry]) -> Iterator[int]:
         with suppress(Error):  # of a connection that was cut they are gone with it
             for table in _STAGED:
                 db.execute(f"DROP TABLE IF EXISTS pg_temp.{table}")
+            db.driver.forget()
 
 
 def move(db: Database, jobs: int, *, now: int, skip: bool, last: dict[str, int]) -> Imported:

@@ -1,80 +1,38 @@
 """The worker's turn: settle what has ended, claim what is ready, in one transaction.
 
-The claim is one statement: it locks the first ready jobs that nobody else has locked and makes them this worker's, so
-that any number of workers claim beside each other (`FOR UPDATE SKIP LOCKED`,
-https://www.postgresql.org/docs/current/sql-select.html#SQL-FOR-UPDATE-SHARE). What has gone well is settled by one
-statement too, however much it is. Every settlement has the claim's token in its WHERE.
+Where all has gone well, nothing is paused and nothing is due, it is one statement (`turning`), sent together with the
+BEGIN: twice to the server and back, whatever the number of jobs. What has gone badly is settled before, job by job.
+Every settlement has the claim's token in its WHERE.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from queuectl.model import Bury, Complete
 from queuectl.repository import base
 from queuectl.repository.postgres.connection import Connection
 from queuectl.repository.postgres.meanings import InDoubt
 from queuectl.repository.postgres.outputs import keep
-from queuectl.repository.sql.columns import LEASE
+from queuectl.repository.postgres.turning import Order
 from queuectl.repository.sql.pause import open_queues
 from queuectl.repository.sql.retries import next_retry
-from queuectl.repository.sql.rows import lease_of
 from queuectl.repository.sql.settle import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from queuectl.repository.postgres.transactions import Database
+    from queuectl.repository.postgres.turning import Answer
 
 #: Jobs made ready in one turn at the most, so that a million due at once do not keep the others waiting.
 _PROMOTE_AT_MOST = 1000
 
-#: The worker's row cannot go before the claim is committed. Whether something is paused or due is read with it.
-_REGISTERED = """
-    SELECT EXISTS (SELECT 1 FROM paused),
-        EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ?)
-    FROM workers WHERE id = ? FOR KEY SHARE OF workers
-"""
 _PROMOTE = """
     UPDATE jobs SET delayed = 0 WHERE seq IN (
         SELECT seq FROM jobs WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ?
         ORDER BY next_run_at LIMIT ? FOR UPDATE SKIP LOCKED
     )
-"""
-_CLAIM = f"""
-    WITH picked AS MATERIALIZED ({{source}} FOR UPDATE SKIP LOCKED)
-    UPDATE jobs SET state = 'processing', attempts = attempts + 1, runs = runs + 1, updated_at = :now,
-        started_at = :now, finished_at = NULL, duration_seconds = NULL, exit_code = NULL, reason = 'claimed',
-        worker_id = :worker, worker = (SELECT name FROM workers WHERE id = :worker),
-        record = (SELECT presence FROM workers WHERE id = :worker),
-        lease_token = replace(gen_random_uuid()::text, '-', ''), lease_expires_at = :expires, cancel_grace = NULL,
-        retry_until = CASE WHEN policy IS NOT NULL
-            THEN coalesce(retry_until, :now + ((policy::json->>'retry_for')::float8 * 1000)::bigint) END
-    WHERE seq IN (SELECT seq FROM picked)
-    RETURNING {LEASE}
-"""
-_FROM_ALL = """
-    SELECT seq FROM jobs WHERE state = 'pending' AND delayed = 0 ORDER BY priority DESC, seq LIMIT {slots}
-"""
-#: Of each queue as many as there are slots, then the best of these; what waits in other queues is not looked at.
-_FROM_QUEUES = """
-    SELECT jobs.seq FROM jobs WHERE jobs.seq IN (
-        SELECT best.seq FROM unnest(:queues::text[]) AS wanted (queue), LATERAL (
-            SELECT seq, priority FROM jobs
-            WHERE state = 'pending' AND delayed = 0 AND queue = wanted.queue COLLATE "C"
-            ORDER BY priority DESC, seq LIMIT {slots} FOR UPDATE SKIP LOCKED
-        ) AS best ORDER BY best.priority DESC, best.seq LIMIT {slots}
-    )
-"""
-_COMPLETE = """
-    UPDATE jobs SET state = 'completed', next_run_at = NULL, updated_at = done.finished_at,
-        started_at = coalesce(done.started_at, jobs.started_at), finished_at = done.finished_at,
-        duration_seconds = done.seconds, exit_code = done.exit_code, error = NULL, reason = NULL, returned = 0,
-        worker_id = NULL, lease_token = NULL, lease_expires_at = NULL, record = NULL, cancel_grace = NULL
-    FROM unnest(?::bigint[], ?::text[], ?::bigint[], ?::bigint[], ?::float8[], ?::bigint[])
-        AS done (seq, token, started_at, finished_at, seconds, exit_code)
-    WHERE jobs.seq = done.seq AND state = 'processing' AND lease_token = done.token COLLATE "C"
-    RETURNING done.token
 """
 #: What a person asks for while a run ends badly is asked for before it is settled, or after: never in between.
 _LOCK = "SELECT 1 FROM jobs WHERE seq = ANY(?) ORDER BY seq FOR UPDATE"
@@ -110,16 +68,18 @@ class Claiming(Connection):
         slots -= len(leases)
         turn = base.Turn(frozenset(), [])
         try:
-            with self._working() as db:
-                refused = _settle(db, settlements)
-                found = db.execute(_REGISTERED, (now, worker)).fetchone()
-                turn = base.Turn(refused, leases, found is not None)
-                if slots > 0 and found is not None and not refused:
-                    is_paused, is_due = found
-                    if is_due:
-                        db.execute(_PROMOTE, (now, _PROMOTE_AT_MOST))
-                    values = {"now": now, "worker": worker, "expires": now + int(lease_seconds * 1000), "slots": slots}
-                    turn.leases.extend(_claim(db, values, queues, is_paused=is_paused))
+            values = {"now": now, "worker": worker, "expires": now + int(lease_seconds * 1000)}
+            order = Order(tuple(queues), max(slots, 0), values)
+            well = [one for one in settlements if isinstance(one.verdict, Complete)]
+            others = [one for one in settlements if not isinstance(one.verdict, Complete)]
+            with self._working(None if others else order.call(well)) as db:
+                refused = _settle(db, others)
+                answer = order.answer(db.call(order.call(well, claims=not refused)) if others else db.answer)
+                refused |= {one.token for one in well} - answer.held
+                turn = base.Turn(refused, leases + answer.leases, answer.is_registered)
+                keep(db, [one for one in settlements if one.output and one.token not in refused])
+                if answer.is_held_up and not refused and slots > 0:
+                    turn.leases.extend(_claim(db, order, answer))
         except InDoubt as error:
             settled = done | {settlement.token for settlement in settlements}
             self._doubt = error.transaction, settled - turn.refused, turn
@@ -152,31 +112,10 @@ class Claiming(Connection):
 
 
 def _settle(db: Database, settlements: Sequence[base.Settlement]) -> frozenset[str]:
-    """Write the outcomes under their tokens; return the tokens that did not hold any more."""
-    well = [one for one in settlements if isinstance(one.verdict, Complete)]
-    others = [one for one in settlements if not isinstance(one.verdict, Complete)]
-    held: set[str] = set()
-    if well:
-        ends = [one.execution for one in well]
-        columns: tuple[Iterable[object], ...] = (
-            [one.seq for one in well],
-            [one.token for one in well],
-            [end.started_at for end in ends],
-            [end.finished_at for end in ends],
-            [end.duration_seconds for end in ends],
-            [end.exit_code for end in ends],
-        )
-        held |= {token for (token,) in db.execute(_COMPLETE, [_array(column) for column in columns])}
-    if others:
-        db.execute(_LOCK, ([one.seq for one in others],))
-        held |= {one.token for one in others if settle(db, _storable(one))}
-    keep(db, [one for one in settlements if one.output and one.token in held])
-    return frozenset(one.token for one in settlements) - held
-
-
-def _array(values: Iterable[object]) -> str:
-    """Return numbers, or tokens, as an array's text: a tenth of the work that it is for psycopg, which must quote."""
-    return f"{{{','.join('NULL' if value is None else str(value) for value in values)}}}"
+    """Write the outcomes of what has not gone well, each by itself; return the tokens that did not hold any more."""
+    if settlements:
+        db.execute(_LOCK, ([one.seq for one in settlements],))
+    return frozenset(one.token for one in settlements if not settle(db, _storable(one)))
 
 
 def _storable(settlement: base.Settlement) -> base.Settlement:
@@ -189,14 +128,13 @@ def _storable(settlement: base.Settlement) -> base.Settlement:
     return settlement._replace(execution=execution, verdict=verdict)
 
 
-def _claim(db: Database, values: dict[str, Any], queues: Sequence[str], *, is_paused: bool) -> list[base.Lease]:
-    some = open_queues(db, queues) if is_paused else None
-    wanted = list(queues if some is None else some)
-    if some is not None and not wanted:
-        return []
-    # The number stands in the statement: a plan for any number would be one for a tenth of all jobs.
-    source = (_FROM_QUEUES if wanted else _FROM_ALL).format(slots=int(values["slots"]))
-    rows = db.execute(_CLAIM.format(source=source), values | {"queues": wanted}).fetchall()
-    leases = [lease_of(row) for row in rows]
-    leases.sort(key=lambda lease: (-lease.job.priority, lease.job.seq))
-    return leases
+def _claim(db: Database, order: Order, answer: Answer) -> list[base.Lease]:
+    """Claim where something is due, which is made ready before, or paused: then the queues are told apart."""
+    if answer.is_due:
+        db.execute(_PROMOTE, (order.values["now"], _PROMOTE_AT_MOST))
+    some = open_queues(db, order.queues) if answer.is_paused else None
+    if some is not None:
+        if not some:
+            return []
+        order = order._replace(queues=tuple(some))
+    return order.answer(db.call(order.call([], at_once=True))).leases

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from psycopg.errors import UniqueViolation
@@ -43,7 +43,7 @@ _INSERT = f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({marks(_COLUMNS)})"
 _COPY = f"COPY jobs ({', '.join(_COLUMNS)}) FROM STDIN"
 _TAG = """
     INSERT INTO tags (tag, seq) SELECT DISTINCT tag, seq FROM jobs, json_array_elements_text(tags::json) AS tag
-    WHERE id = ANY(?)
+    WHERE seq = ?
 """
 _UNTAG = (
     "DELETE FROM tags WHERE seq = ? AND tag IN (SELECT json_array_elements_text(tags::json) FROM jobs WHERE seq = ?)"
@@ -78,10 +78,7 @@ class Enqueueing(Connection):
         created = Created()
         try:
             with self._working() as db:
-                rows = _rows(specs, now, _settings(db))
-                while block := list(islice(rows, BLOCK)):
-                    _insert(db, block)
-                    created.add([row[_ID] for row in block])
+                _insert(db, _noted(_rows(specs, now, _settings(db)), created))
         except UniqueViolation as error:
             raise self._clash(error) from error
         return created
@@ -130,23 +127,28 @@ def _rows(specs: Iterable[JobSpec], now: int, settings: Settings) -> Iterator[tu
         )
 
 
-def _insert(db: Database, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert a block of rows; a single one as it is, for to copy takes two answers more."""
-    if len(rows) == 1:
-        db.execute(_INSERT, rows[0])
-    else:
+def _noted(rows: Iterator[tuple[Any, ...]], created: Created) -> Iterator[tuple[Any, ...]]:
+    """Pass rows on, and write down their ids."""
+    while block := list(islice(rows, BLOCK)):
+        created.add([row[_ID] for row in block])
+        yield from block
+
+
+def _insert(db: Database, rows: Iterator[tuple[Any, ...]]) -> None:
+    """Insert rows while they are made; a single one as it is, for to copy takes two answers more."""
+    first = list(islice(rows, 2))
+    if len(first) == 1:
+        db.execute(_INSERT, first[0])
+    elif first:
         with db.driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for row in rows:
+            for row in chain(first, rows):
                 copy.write_row(row)
-    tagged = [row[_ID] for row in rows if row[_TAGS]]
-    if tagged:
-        db.execute(_TAG, (tagged,))
 
 
 def _insert_or(db: Database, row: tuple[Any, ...], if_exists: IfExists) -> Enqueued:
     found = existing(db, row[_ID], row[_KEY])
     if found is None:
-        _insert(db, [row])
+        db.execute(_INSERT, row)
         return Enqueued(row[_ID], "created")
     seq, job_id, state = found
     if if_exists is IfExists.SKIP:
@@ -157,5 +159,5 @@ def _insert_or(db: Database, row: tuple[Any, ...], if_exists: IfExists) -> Enque
     values = [value for name, value in zip(_COLUMNS, row, strict=True) if name not in {"id", "created_at"}]
     db.execute(_REPLACE, (*values, seq))
     if row[_TAGS]:
-        db.execute(_TAG, ([job_id],))
+        db.execute(_TAG, (seq,))
     return Enqueued(job_id, "replaced")

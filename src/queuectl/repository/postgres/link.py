@@ -36,10 +36,20 @@ class _Whole(Loader):
         return int(bytes(data))
 
 
-class _Connection(psycopg.Connection[tuple[Any, ...]]):
+class Wire(psycopg.Connection[tuple[Any, ...]]):
     """A connection that does not wait for ever for an answer."""
 
     answer_within: float | None = None  #: seconds; None: as long as the network holds
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.knows: set[str] = set()  #: names of statements that are prepared
+
+    def forget(self) -> None:
+        """Forget what is prepared, on the server too: after a ROLLBACK or a DROP psycopg does that with its own."""
+        if self.knows:
+            self.knows.clear()
+            self.execute("DEALLOCATE ALL")
 
     def wait(self, gen: Generator[Any, Any, Any], interval: float = 0.0, timeout: float | None = None) -> Any:  # noqa: ARG002 - psycopg's
         """Run a step of the protocol to its end; see `psycopg.waiting`.
@@ -88,13 +98,13 @@ class Link:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._connection: _Connection | None = None
+        self._connection: Wire | None = None
         self._channel = ""
         self._bell = -1  # an epoll of our own: the descriptor stays the same when the connection does not
         self._rung = -1  # becomes readable when a call came in between two answers
 
     @property
-    def connection(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def connection(self) -> Wire:
         """The connection, made if there is none.
 
         Raises:
@@ -145,7 +155,7 @@ class Link:
         except BlockingIOError:
             return False
 
-    def _take_in(self, connection: _Connection) -> None:
+    def _take_in(self, connection: Wire) -> None:
         """Read what the server sent without being asked."""
         try:
             connection.pgconn.consume_input()
@@ -158,7 +168,7 @@ class Link:
     def _ring(self, *_: object) -> None:
         os.eventfd_write(self._rung, 1)
 
-    def _hear(self, connection: _Connection) -> None:
+    def _hear(self, connection: Wire) -> None:
         connection.add_notify_handler(self._ring)
         connection.execute(f"LISTEN {self._channel}")
         with self._poll() as poll:
@@ -174,8 +184,8 @@ class Link:
 
     # -- making it --------------------------------------------------------------------
 
-    def _connect(self) -> _Connection:
-        made = _Connection.connect(self._place.conninfo, autocommit=True, **self._place.defaults)  # type: ignore[arg-type]
+    def _connect(self) -> Wire:
+        made = Wire.connect(self._place.conninfo, autocommit=True, **self._place.defaults)  # type: ignore[arg-type]
         try:
             made.adapters.register_loader("numeric", _Whole)
             before = clock.local()

@@ -18,14 +18,16 @@ from psycopg.pq import TransactionStatus
 
 from queuectl.repository.postgres.dialect import translated
 from queuectl.repository.postgres.meanings import Cut, InDoubt, meaning
+from queuectl.repository.postgres.prepared import NARROW
 from queuectl.repository.sql.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from queuectl import errors
-    from queuectl.repository.postgres.link import Link
+    from queuectl.repository.postgres.link import Link, Wire
     from queuectl.repository.postgres.place import Place
+    from queuectl.repository.postgres.prepared import Call
 
 _LOCK = "SELECT pg_advisory_xact_lock{shared}({lock[0]}, {lock[1]}), pg_current_xact_id()::text"
 #: Seconds that a wait for a row, or for those who change the tables, may take at the most.
@@ -35,12 +37,18 @@ _LOCK_TIMEOUT = "10s"
 class Database:
     """A connection inside of a transaction, with the marks that both engines share."""
 
-    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    def __init__(self, connection: Wire, answer: Sequence[tuple[Any, ...]] = ()) -> None:
         self.driver = connection
+        self.answer = answer  #: to the call with which the transaction began
 
     def execute(self, statement: str, values: Any = (), /) -> psycopg.Cursor[tuple[Any, ...]]:
         """Run a statement."""
         return self.driver.execute(translated(statement), values or None)
+
+    def call(self, call: Call, /) -> list[tuple[Any, ...]]:
+        """Run a prepared statement, and prepare it if this connection does not know it."""
+        prepare(self.driver, call)
+        return self.driver.execute(call.execution, prepare=False).fetchall()
 
     def executemany(self, statement: str, values: Iterable[Any], /) -> None:
         """Run a statement once for each of the values, in one go."""
@@ -75,66 +83,74 @@ class Transactions(Store):
             try:
                 yield Database(connection)
             finally:
-                self._abandon(connection)
+                self._abandon(connection, by="COMMIT")  # after a ROLLBACK all that is prepared would have to be anew
 
     def _writing(self) -> contextlib.AbstractContextManager[Database]:
         """Hold a transaction that is refused if another has changed what it read and writes."""
         return self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ")
 
-    def _working(self) -> contextlib.AbstractContextManager[Database]:
-        """Hold a transaction whose statements each see what is committed by then."""
-        return self._transaction("BEGIN")
+    def _working(self, call: Call | None = None) -> contextlib.AbstractContextManager[Database]:
+        """Hold a transaction whose statements each see what is committed by then.
+
+        The call goes to the server together with the BEGIN.
+        """
+        return self._transaction("BEGIN", call=call)
 
     def _alone(self) -> contextlib.AbstractContextManager[Database]:
         """Hold a transaction beside which nobody writes."""
         return self._transaction("BEGIN", shared="")
 
     @contextlib.contextmanager
-    def _transaction(self, begin: str, *, shared: str = "_shared") -> Iterator[Database]:
+    def _transaction(self, begin: str, *, shared: str = "_shared", call: Call | None = None) -> Iterator[Database]:
         with self._translated():
             lock = _LOCK.format(shared=shared, lock=self._place.lock)
-            connection, cursor = self._begun(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; {lock}")
-            while cursor.nextset():
-                pass
-            _, number = cursor.fetchone() or (None, "0")
+            connection, answers = self._begun(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; {lock}", call)
+            _, number = answers[0][0]
             try:
-                yield Database(connection)
+                yield Database(connection, answers[-1])
             except BaseException:
                 self._abandon(connection)
                 raise
             self._commit(connection, f"NOTIFY {self._channel}; COMMIT" if self._rings else "COMMIT", int(number))
 
-    def _begun(self, statement: str) -> tuple[psycopg.Connection[tuple[Any, ...]], psycopg.Cursor[tuple[Any, ...]]]:
-        """Begin a transaction; on a new connection if the old one was cut while nobody used it: nothing was lost."""
+    def _begun(self, statement: str, call: Call | None = None) -> tuple[Wire, list[list[tuple[Any, ...]]]]:
+        """Begin a transaction; on a new connection if the old one was cut while nobody used it: nothing was lost.
+
+        Returns:
+            The connection, and what the parts of the statement and the call have found.
+        """
         connection = self._clean()
         try:
-            return connection, connection.execute(statement)
+            return connection, _answers(connection, statement, call)
         except psycopg.OperationalError:
             if not connection.closed:
                 raise
         connection = self._clean()
-        return connection, connection.execute(statement)
+        return connection, _answers(connection, statement, call)
 
-    def _clean(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def _clean(self) -> Wire:
         """Return the connection, outside of any transaction."""
         self._link.answer_within = None if self.patience > 1 else self.hurry
         connection = self._link.connection
         self._abandon(connection)  # one whose own end was interrupted
         return connection
 
-    def _abandon(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-        if connection.closed or connection.info.transaction_status is TransactionStatus.IDLE:
+    def _abandon(self, connection: Wire, *, by: str = "ROLLBACK") -> None:
+        status = connection.info.transaction_status
+        if connection.closed or status is TransactionStatus.IDLE:
             return
-        if connection.info.transaction_status is TransactionStatus.ACTIVE:  # interrupted in the middle of a statement
+        if status is TransactionStatus.ACTIVE:  # interrupted in the middle of a statement
             self._link.drop()
             return
         with contextlib.suppress(psycopg.OperationalError):
-            connection.execute("ROLLBACK")
+            connection.execute(by, prepare=False)
+            if by == "ROLLBACK" or status is TransactionStatus.INERROR:
+                connection.forget()
 
-    def _commit(self, connection: psycopg.Connection[tuple[Any, ...]], statement: str, number: int) -> None:
+    def _commit(self, connection: Wire, statement: str, number: int) -> None:
         """Commit; if there is no answer, ask the server on another connection what became of it."""
         try:
-            connection.execute(statement)
+            connection.execute(statement, prepare=False)
         except psycopg.OperationalError as error:
             if not connection.closed and connection.info.transaction_status is not TransactionStatus.UNKNOWN:
                 raise
@@ -168,6 +184,29 @@ class Transactions(Store):
     def _translated(self) -> contextlib.AbstractContextManager[None]:
         """Turn the driver's errors into ours."""
         return _translating(self.url)
+
+
+def _answers(connection: Wire, statement: str, call: Call | None) -> list[list[tuple[Any, ...]]]:
+    """Run several statements that go in one message."""
+    if call:
+        prepare(connection, call)
+        statement = f"{statement}; {call.execution}"
+    cursor = connection.execute(statement, prepare=False)
+    found = []
+    while True:
+        if cursor.description:
+            found.append(cursor.fetchall())
+        if not cursor.nextset():
+            return found
+
+
+def prepare(connection: Wire, call: Call) -> None:
+    """Let the server know a statement, if it does not; how it plans stays so: who calls is a worker."""
+    if not connection.knows:
+        connection.execute(NARROW, prepare=False)
+    if call.name not in connection.knows:
+        connection.execute(call.preparation, prepare=False)
+        connection.knows.add(call.name)
 
 
 @contextlib.contextmanager

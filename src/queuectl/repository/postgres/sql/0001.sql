@@ -179,19 +179,23 @@ CREATE FUNCTION instr(text, text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLE
 CREATE FUNCTION casefold(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$SELECT replace(lower($1), 'ß', 'ss')$$;
 
--- The history and the counters are written by triggers: no statement can forget them. They fire once a statement, however
+-- The history, the counters and the tags of new jobs are written by triggers: no statement can forget them. They fire once a statement, however
 -- many jobs it changes, and call the workers where there is something new for them.
 CREATE FUNCTION jobs_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO deltas (place, queue, signature, jobs)
         SELECT place, queue, CASE WHEN place = 'dead' THEN coalesce(signature, '') END, count(*) FROM fresh
         WHERE place <> 'processing' GROUP BY 1, 2, 3;
+    INSERT INTO tags (tag, seq)
+        SELECT DISTINCT given.tag, seq FROM fresh, json_array_elements_text(fresh.tags::json) AS given (tag)
+        WHERE fresh.tags IS NOT NULL;
     RETURN NULL;
 END $$;
 CREATE TRIGGER jobs_added AFTER INSERT ON jobs REFERENCING NEW TABLE AS fresh
     FOR EACH STATEMENT EXECUTE FUNCTION jobs_added();
 
-CREATE FUNCTION jobs_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+-- The two tables of a change have no index by which to join them; workers do not let the server hash otherwise.
+CREATE FUNCTION jobs_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_hashjoin = on AS $$
 BEGIN
     INSERT INTO history (job, at, state, attempt, run, since, worker, reason, exit_code)
         SELECT fresh.seq, fresh.updated_at, fresh.state, fresh.attempts, fresh.runs,
@@ -199,7 +203,7 @@ BEGIN
                 WHEN fresh.state IN ('completed', 'failed') THEN fresh.started_at END,
             fresh.worker, fresh.reason,
             CASE WHEN fresh.state IN ('completed', 'failed') THEN fresh.exit_code END
-        FROM fresh JOIN prior USING (seq) WHERE fresh.state <> prior.state ORDER BY fresh.seq;
+        FROM fresh JOIN prior USING (seq) WHERE fresh.state <> prior.state ORDER BY fresh.updated_at, fresh.seq;
     INSERT INTO deltas (place, queue, signature, jobs)
         SELECT place, queue, signature, sum(jobs) FROM (
             SELECT place, queue, CASE WHEN place = 'dead' THEN coalesce(signature, '') END AS signature, 1 AS jobs
