@@ -131,8 +131,11 @@ class Engine:
         # First the commands, then the talk: no slot waits for a terminal.
         if turn.leases:
             self._ahead.moved(time.monotonic())
+            self._runs.prepare()  # they may be those of an earlier turn, which was in doubt
             if self._me.hold.is_ending:  # the store took too long to answer
                 self._runs.give_back(turn.leases, CUT_OFF)
+            elif self.stopping.has_begun:
+                self._runs.give_back(turn.leases, "its worker was stopped")
             else:
                 self._runs.launch(turn.leases, log_max_bytes=self._judge.settings.log_max_bytes)
         self._judge.written(turn.refused)

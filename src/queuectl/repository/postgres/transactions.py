@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
-from psycopg.errors import UniqueViolation
+from psycopg.errors import InvalidParameterValue, UniqueViolation
 from psycopg.pq import TransactionStatus
 
 from queuectl.repository.postgres.dialect import translated
@@ -152,9 +152,9 @@ class Transactions(Store):
         while True:
             with contextlib.suppress(psycopg.Error):
                 self._link.drop()
-                status = self._link.connection.execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
-                if status != ("in progress",):  # the server has not noticed yet that we are gone
-                    return status == ("committed",)
+                was_committed = self._outcome(number)
+                if was_committed is not None:
+                    return was_committed
             if time.monotonic() > ends:
                 message, _ = _words(meaning(error, self.url))
                 raise InDoubt(
@@ -164,6 +164,14 @@ class Transactions(Store):
                 ) from error
             time.sleep(pause)
             pause = min(1.0, pause * 2)
+
+    def _outcome(self, number: int) -> bool | None:
+        """Ask whether a transaction was committed; None: the server is still at it."""
+        try:
+            row = self._link.connection.execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
+        except InvalidParameterValue:  # a standby has taken over without it, and has not come so far
+            return False
+        return None if row == ("in progress",) else row == ("committed",)
 
     def _translated(self) -> contextlib.AbstractContextManager[None]:
         """Turn the driver's errors into ours."""
