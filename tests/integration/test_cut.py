@@ -374,6 +374,18 @@ def own(place: PostgresPlace) -> Iterator[Server]:
         server.stop()
 
 
+def test_a_server_is_told_to_notice_when_we_are_gone_without_a_word(
+    place: PostgresPlace, beside: JobRepository
+) -> None:
+    del beside
+    url = place.server.url(place.schema)
+    with closing(open_repository(url)) as repository:
+        query = "SELECT name FROM pg_settings WHERE name LIKE 'tcp%' AND source = 'session' ORDER BY name"
+        names = repository._link.connection.execute(query).fetchall()  # type: ignore[attr-defined]
+    wanted = ("tcp_keepalives_count", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_user_timeout")
+    assert [name for (name,) in names] == list(wanted)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
 def test_a_server_that_was_restarted_is_the_same_as_before(own: Server, how: int) -> None:
     with closing(open_repository(own.url("queue"))) as repository:

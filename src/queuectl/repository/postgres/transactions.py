@@ -16,7 +16,9 @@ import psycopg
 from psycopg.errors import InvalidParameterValue, UniqueViolation
 from psycopg.pq import TransactionStatus
 
+from queuectl import clock
 from queuectl.repository.postgres.dialect import translated
+from queuectl.repository.postgres.link import NOW
 from queuectl.repository.postgres.meanings import Cut, InDoubt, meaning
 from queuectl.repository.sql.store import Store
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from queuectl.repository.postgres.link import Link
     from queuectl.repository.postgres.place import Place
 
-_LOCK = "SELECT pg_advisory_xact_lock{shared}({lock[0]}, {lock[1]}), pg_current_xact_id()::text"
+_LOCK = "pg_advisory_xact_lock{shared}({lock[0]}, {lock[1]}), pg_current_xact_id()::text"
 #: Seconds that a wait for a row, or for those who change the tables, may take at the most.
 _LOCK_TIMEOUT = "10s"
 
@@ -71,7 +73,7 @@ class Transactions(Store):
     def _reading(self) -> Iterator[Database]:
         """Hold one snapshot of the store."""
         with self._translated():
-            connection, _ = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection, *_ = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
                 yield Database(connection)
             finally:
@@ -93,10 +95,7 @@ class Transactions(Store):
     def _transaction(self, begin: str, *, shared: str = "_shared") -> Iterator[Database]:
         with self._translated():
             lock = _LOCK.format(shared=shared, lock=self._place.lock)
-            connection, cursor = self._begun(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; {lock}")
-            while cursor.nextset():
-                pass
-            _, number = cursor.fetchone() or (None, "0")
+            connection, _, number = self._begun(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'", lock)
             try:
                 yield Database(connection)
             except BaseException:
@@ -104,16 +103,26 @@ class Transactions(Store):
                 raise
             self._commit(connection, f"NOTIFY {self._channel}; COMMIT" if self._rings else "COMMIT", int(number))
 
-    def _begun(self, statement: str) -> tuple[psycopg.Connection[tuple[Any, ...]], psycopg.Cursor[tuple[Any, ...]]]:
-        """Begin a transaction; on a new connection if the old one was cut while nobody used it: nothing was lost."""
+    def _begun(self, begin: str, *columns: str) -> tuple[Any, ...]:
+        """Begin a transaction and compare the clocks; return the connection, and what the columns came to.
+
+        On a new connection if the old one was cut while nobody used it: nothing was lost.
+        """
+        statement = f"{begin}; SELECT {', '.join((*columns, NOW))}"
+        before = clock.since_boot()
         connection = self._clean()
         try:
-            return connection, connection.execute(statement)
+            cursor = connection.execute(statement)
         except psycopg.OperationalError:
             if not connection.closed:
                 raise
-        connection = self._clean()
-        return connection, connection.execute(statement)
+            connection = self._clean()
+            cursor = connection.execute(statement)
+        while cursor.nextset():
+            pass
+        *found, present = cursor.fetchone() or (0,)
+        clock.follow(present, around=(before, clock.since_boot()))
+        return connection, *found
 
     def _clean(self) -> psycopg.Connection[tuple[Any, ...]]:
         """Return the connection, outside of any transaction."""
