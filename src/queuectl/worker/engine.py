@@ -48,6 +48,9 @@ POLL = 5.0
 #: Seconds until the next try after the store or the machine refused something.
 AGAIN = 0.5
 
+#: The same after a turn that got nothing of what is ready.
+HELD = 0.02
+
 #: What may pass: the worker keeps its results and tries again.
 PASSING = (errors.StoreBusy, errors.StoreFull, errors.StoreReadOnly, errors.StoreUnreachable, OSError)
 
@@ -119,6 +122,8 @@ class Engine:
                 self._rejoin()
             elif wanted and len(turn.leases) < wanted:
                 self._look_out()
+                if self._hungry and not turn.leases:  # somebody holds what is ready, perhaps for long
+                    self._refused_until = time.monotonic() + HELD
         except PASSING as error:
             self._suffer(error)
 
