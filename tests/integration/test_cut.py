@@ -205,6 +205,23 @@ def test_a_transaction_of_which_a_standby_that_took_over_has_never_heard_did_not
     assert repository._outcome(2**40) is False  # type: ignore[attr-defined]
 
 
+def test_leases_are_kept_while_somebody_imports_for_long(place: PostgresPlace, beside: JobRepository) -> None:
+    import psycopg
+
+    from queuectl.repository.postgres.place import place_of
+
+    _enqueue(beside, "a")
+    worker = beside.join(WORKER._replace(home=beside.home), now=NOW, ticks=1.0, lease_seconds=2.0)
+    _turn(beside, worker, slots=1)
+    beside.patience = 1.0
+    with psycopg.connect(place.server.conninfo) as importing:
+        importing.execute("SELECT pg_advisory_xact_lock(%s, %s)", place_of(place.url).lock)
+        with pytest.raises(errors.StoreBusy):
+            _turn(beside, worker, slots=1)
+        assert beside.renew(worker, now=NOW + 60_000, ticks=2.0, lease_seconds=2.0) == ""
+        assert [one.heartbeat_at for one in beside.workers()] == [NOW + 60_000]
+
+
 # -- what people do -------------------------------------------------------------------
 
 

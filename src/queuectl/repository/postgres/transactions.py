@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     from queuectl.repository.postgres.link import Link
     from queuectl.repository.postgres.place import Place
 
-_LOCK = "pg_advisory_xact_lock{shared}({lock[0]}, {lock[1]}), pg_current_xact_id()::text"
+_LOCK = "pg_advisory_xact_lock({}, {}), "
+_SHARED_LOCK = "pg_advisory_xact_lock_shared({}, {}), "
+_NUMBER = "pg_current_xact_id()::text, "
 #: Seconds that a wait for a row, or for those who change the tables, may take at the most.
-_LOCK_TIMEOUT = "10s"
+_LOCK_TIMEOUT = 10.0
+#: The same of those in a hurry, as a part of the time in which the server has to answer: a lock is no missing answer.
+_WHILE_ANSWERED = 0.8
 
 
 class Database:
@@ -87,15 +91,20 @@ class Transactions(Store):
         """Hold a transaction whose statements each see what is committed by then."""
         return self._transaction("BEGIN")
 
+    def _beside(self) -> contextlib.AbstractContextManager[Database]:
+        """Hold a transaction like that of `_working`, beside anybody: it adds no job, no step and no action."""
+        return self._transaction("BEGIN", lock="")
+
     def _alone(self) -> contextlib.AbstractContextManager[Database]:
         """Hold a transaction beside which nobody writes."""
-        return self._transaction("BEGIN", shared="")
+        return self._transaction("BEGIN", lock=_LOCK)
 
     @contextlib.contextmanager
-    def _transaction(self, begin: str, *, shared: str = "_shared") -> Iterator[Database]:
+    def _transaction(self, begin: str, *, lock: str = _SHARED_LOCK) -> Iterator[Database]:
         with self._translated():
-            lock = _LOCK.format(shared=shared, lock=self._place.lock)
-            connection, _, number = self._begun(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'", lock)
+            patience = _LOCK_TIMEOUT if self.patience > 1 else self.hurry * _WHILE_ANSWERED
+            begin = f"{begin}; SET LOCAL lock_timeout = {int(patience * 1000)}"
+            connection, *_, number = self._begun(begin, lock.format(*self._place.lock) + _NUMBER)
             try:
                 yield Database(connection)
             except BaseException:
@@ -103,12 +112,12 @@ class Transactions(Store):
                 raise
             self._commit(connection, f"NOTIFY {self._channel}; COMMIT" if self._rings else "COMMIT", int(number))
 
-    def _begun(self, begin: str, *columns: str) -> tuple[Any, ...]:
+    def _begun(self, begin: str, columns: str = "") -> tuple[Any, ...]:
         """Begin a transaction and compare the clocks; return the connection, and what the columns came to.
 
         On a new connection if the old one was cut while nobody used it: nothing was lost.
         """
-        statement = f"{begin}; SELECT {', '.join((*columns, NOW))}"
+        statement = f"{begin}; SELECT {columns}{NOW}"
         before = clock.since_boot()
         connection = self._clean()
         try:
