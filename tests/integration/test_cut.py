@@ -222,6 +222,16 @@ def test_leases_are_kept_while_somebody_imports_for_long(place: PostgresPlace, b
         assert [one.heartbeat_at for one in beside.workers()] == [NOW + 60_000]
 
 
+def test_a_default_of_the_database_does_not_isolate_turns_more(beside: JobRepository) -> None:
+    _enqueue(beside, "a", "b")
+    worker = beside.join(WORKER._replace(home=beside.home), now=NOW, ticks=1.0)
+    leases = _turn(beside, worker, slots=2).leases
+    beside._link.connection.execute("SET default_transaction_isolation = 'serializable'")  # type: ignore[attr-defined]
+    with beside._working() as db:  # type: ignore[attr-defined]
+        assert db.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
+    assert _turn(beside, worker, *map(_settlement, leases)).refused == frozenset()
+
+
 # -- what people do -------------------------------------------------------------------
 
 

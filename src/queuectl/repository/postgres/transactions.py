@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from queuectl.repository.postgres.link import Link
     from queuectl.repository.postgres.place import Place
 
+#: A server, database or user may have another default.
+_COMMITTED = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _LOCK = "pg_advisory_xact_lock({}, {}), "
 _SHARED_LOCK = "pg_advisory_xact_lock_shared({}, {}), "
 _NUMBER = "pg_current_xact_id()::text, "
@@ -89,15 +91,15 @@ class Transactions(Store):
 
     def _working(self) -> contextlib.AbstractContextManager[Database]:
         """Hold a transaction whose statements each see what is committed by then."""
-        return self._transaction("BEGIN")
+        return self._transaction(_COMMITTED)
 
     def _beside(self) -> contextlib.AbstractContextManager[Database]:
         """Hold a transaction like that of `_working`, beside anybody: it adds no job, no step and no action."""
-        return self._transaction("BEGIN", lock="")
+        return self._transaction(_COMMITTED, lock="")
 
     def _alone(self) -> contextlib.AbstractContextManager[Database]:
         """Hold a transaction beside which nobody writes."""
-        return self._transaction("BEGIN", lock=_LOCK)
+        return self._transaction(_COMMITTED, lock=_LOCK)
 
     @contextlib.contextmanager
     def _transaction(self, begin: str, *, lock: str = _SHARED_LOCK) -> Iterator[Database]:
