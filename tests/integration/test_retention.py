@@ -33,7 +33,7 @@ WEEK = 7 * DAY
 @pytest.fixture
 def repository(connect: Callable[[], JobRepository]) -> JobRepository:
     opened = connect()
-    opened.join(WORKER, now=NOW, ticks=0.0)
+    opened.join(WORKER._replace(home=opened.home), now=NOW, ticks=0.0)
     return opened
 
 

@@ -82,7 +82,11 @@ _LOCK = "SELECT 1 FROM jobs WHERE seq = ANY(?) ORDER BY seq FOR UPDATE"
 
 _TOKENS = "SELECT lease_token FROM jobs WHERE seq = ANY(?) AND state = 'processing'"
 
-_NEXT_DUE = "SELECT min(next_run_at) FROM jobs WHERE state = 'pending' AND delayed = 1 AND next_run_at > ?"
+#: Not its minimum: without statistics, right after a large `enqueue`, the planner would look at all of them.
+_NEXT_DUE = """
+    SELECT next_run_at FROM jobs WHERE state = 'pending' AND delayed = 1 AND next_run_at > ?
+    ORDER BY next_run_at LIMIT 1
+"""
 _HAS_READY = """
     SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND delayed = 0 {mine})
         OR EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND delayed = 1 AND next_run_at <= :now {mine})
