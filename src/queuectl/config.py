@@ -210,13 +210,26 @@ def parse_location(url: str) -> Location:
     return Location("sqlite", path)
 
 
+#: Parameters of a location that are secrets: libpq's, of its newer versions too.
+SECRETS = {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
+
+
 def redact_url(url: str) -> str:
-    """Return a location without its password, for people, logs and jobs.
+    """Return a location without its secrets, for people, logs and jobs.
 
     Rather too much is hidden than too little: a password may itself hold `@` or `/`.
     """
     hidden = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://[^:@/?#]*):.*@", r"\1:***@", url, flags=re.DOTALL)
+    hidden = re.sub(r"([?&][^=&\s]*=)([^&\s]*)", _hidden_parameter, hidden)
     return re.sub(r"(?i)(password=)('[^']*'|[^&\s]*)", r"\1***", hidden)
+
+
+def _hidden_parameter(match: re.Match[str]) -> str:
+    if "%" in (name := match[1][1:-1].lower()):
+        from urllib.parse import unquote
+
+        name = unquote(name).lower()
+    return f"{match[1]}***" if name in SECRETS else match[0]
 
 
 def is_server(url: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,14 @@ import pytest
 from queuectl import clock
 from queuectl.model import JobSpec, JobState
 from queuectl.repository import open_repository
+from queuectl.worker.hold import Hold, since_boot
 from queuectl.worker.options import WorkerOptions
 from queuectl.worker.process import Shim, Start
 from queuectl.worker.record import Record
 from queuectl.worker.run import run_worker
+from tests.engines import PostgresPlace, the_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from queuectl.worker.events import Event, View
@@ -43,12 +45,10 @@ class Silent:
 
 
 @pytest.fixture
-def _ahead() -> Iterator[None]:
+def _ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the store's clock be an hour ahead of ours."""
-    present = clock.local()
-    clock.follow(present + AHEAD, around=(present, present))
-    yield
-    clock.follow(present, around=(present, present))
+    monkeypatch.setattr(clock, "_ahead", None)  # and after the test
+    clock.follow(clock.local() + AHEAD, around=(clock.since_boot(), clock.since_boot()))
 
 
 @pytest.mark.usefixtures("_ahead")
@@ -83,6 +83,50 @@ def test_a_worker_claims_and_tells_by_the_clock_of_the_store(tmp_path: Path) -> 
         assert job.state is JobState.COMPLETED
         assert now <= (job.started_at or 0) <= (job.finished_at or 0) <= clock.now()
     assert all(now <= event.at <= clock.now() for event in observer.events)
+
+
+@pytest.mark.usefixtures("_ahead")
+def test_whoever_sets_this_machine_s_clock_does_not_move_that_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, real = clock.now(), time.time_ns
+    for hours in (-2, 2):
+        monkeypatch.setattr(time, "time_ns", lambda: real() + hours * 3_600_000_000_000)  # noqa: B023 - used at once
+        assert before <= clock.now() < before + 60_000
+        assert before <= clock.shared(clock.local()) < before + 60_000
+
+
+@pytest.mark.usefixtures("_ahead")
+def test_an_answer_that_took_long_moves_the_clock_only_if_it_must() -> None:
+    before, boot = clock.now(), clock.since_boot()
+    clock.follow(before + 5_000, around=(boot, boot + 9_000))
+    assert before <= clock.now() < before + 1_000
+    clock.follow(before + 50_000, around=(boot, boot + 9_000))
+    assert before + 45_500 <= clock.now() < before + 46_500
+
+
+@pytest.mark.usefixtures("_ahead")
+def test_a_hold_ends_by_the_clock_of_the_store_where_the_machine_stood_still() -> None:
+    hold = Hold(is_shared=True)
+    now, boot = clock.now(), clock.since_boot()
+    hold.renew(since_boot(), 60.0, now)
+    seen = [hold.is_ending]
+    clock.follow(now + 54_000, around=(boot, boot))
+    seen.append(hold.is_ending)
+    hold.renew(since_boot(), 60.0, clock.now())
+    seen.append(hold.is_ending)
+    assert seen == [False, True, False]
+
+
+@pytest.mark.postgres
+def test_a_server_s_clock_is_looked_at_with_every_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(clock, "_ahead", None)
+    place = PostgresPlace(the_server(), tmp_path)
+    with closing(place.open()) as repository:
+        for method in (repository.settings, lambda: repository.set_setting("lease", "60s")):
+            clock.follow(clock.local() + AHEAD, around=(clock.since_boot(), clock.since_boot()))
+            method()
+            assert abs(clock.now() - clock.local()) < 10_000  # it is our own, in this test
+    place.remove()
 
 
 @pytest.mark.usefixtures("_ahead")

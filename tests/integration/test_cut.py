@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import signal
 import tempfile
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,6 +146,90 @@ def test_a_turn_of_which_nothing_is_known_is_cleared_up_by_the_next(
     assert [one.token for one in beside.leases_of(worker)] == [turn.leases[0].token]
     assert _path(beside, "a") == ["pending", "processing", "completed"]
     assert _path(beside, "b") == ["pending", "processing"]
+
+
+def _doubtful_claim(repository: JobRepository, worker: int, cable: Cable) -> None:
+    """Claim, and do not learn that it was committed."""
+    repository.patience = 0.2
+    cable.cut_at(COMMIT, Moment.AFTER, for_good=True)
+    with pytest.raises(errors.StoreUnreachable, match="not known"):
+        _turn(repository, worker, slots=1)
+    cable.mend()
+
+
+def test_what_was_claimed_in_doubt_and_taken_by_others_since_is_not_started(
+    repository: JobRepository, beside: JobRepository, worker: int, cable: Cable
+) -> None:
+    _enqueue(beside, "a")
+    _doubtful_claim(repository, worker, cable)
+    other = beside.join(WORKER._replace(name="other"), now=NOW, ticks=1.0)
+    late = NOW + 61_000
+    assert len(beside.rescue(beside.leases_of(worker), worker=other, now=late, lease_seconds=60)) == 1
+    assert _turn(repository, worker, slots=1).leases == []
+    beside.leave(worker)
+    again = repository.join(WORKER._replace(home=repository.home), now=late, ticks=2.0)
+    assert _turn(repository, again, slots=1).leases == []
+
+
+def test_what_was_claimed_in_doubt_is_not_started_by_the_worker_that_its_process_has_become_since(
+    repository: JobRepository, beside: JobRepository, worker: int, cable: Cable
+) -> None:
+    _enqueue(beside, "a")
+    _doubtful_claim(repository, worker, cable)
+    again = repository.join(WORKER._replace(home=repository.home), now=NOW, ticks=2.0)
+    assert _turn(repository, again, slots=1).leases == []
+
+
+def test_what_was_cleared_up_is_not_forgotten_when_the_connection_is_cut_once_more(
+    repository: JobRepository, beside: JobRepository, worker: int, cable: Cable
+) -> None:
+    _enqueue(beside, "a", "b")
+    (first,) = _turn(repository, worker, slots=1).leases
+    repository.patience = 0.2
+    for moment in (Moment.AFTER, Moment.BEFORE, Moment.BEFORE):
+        cable.cut_at(COMMIT, moment, for_good=True)
+        with pytest.raises(errors.StoreUnreachable, match="not known"):
+            _turn(repository, worker, _settlement(first), slots=1)
+        cable.mend()
+    turn = _turn(repository, worker, _settlement(first), slots=1)
+    assert turn.refused == frozenset()
+    assert [(lease.job.id, lease.token) for lease in turn.leases] == [
+        (lease.job.id, lease.token) for lease in beside.leases_of(worker)
+    ]
+    assert beside.get("a").state is JobState.COMPLETED
+
+
+def test_a_transaction_of_which_a_standby_that_took_over_has_never_heard_did_not_take_place(
+    repository: JobRepository,
+) -> None:
+    assert repository._outcome(2**40) is False  # type: ignore[attr-defined]
+
+
+def test_leases_are_kept_while_somebody_imports_for_long(place: PostgresPlace, beside: JobRepository) -> None:
+    import psycopg
+
+    from queuectl.repository.postgres.place import place_of
+
+    _enqueue(beside, "a")
+    worker = beside.join(WORKER._replace(home=beside.home), now=NOW, ticks=1.0, lease_seconds=2.0)
+    _turn(beside, worker, slots=1)
+    beside.patience = 1.0
+    with psycopg.connect(place.server.conninfo) as importing:
+        importing.execute("SELECT pg_advisory_xact_lock(%s, %s)", place_of(place.url).lock)
+        with pytest.raises(errors.StoreBusy):
+            _turn(beside, worker, slots=1)
+        assert beside.renew(worker, now=NOW + 60_000, ticks=2.0, lease_seconds=2.0) == ""
+        assert [one.heartbeat_at for one in beside.workers()] == [NOW + 60_000]
+
+
+def test_a_default_of_the_database_does_not_isolate_turns_more(beside: JobRepository) -> None:
+    _enqueue(beside, "a", "b")
+    worker = beside.join(WORKER._replace(home=beside.home), now=NOW, ticks=1.0)
+    leases = _turn(beside, worker, slots=2).leases
+    beside._link.connection.execute("SET default_transaction_isolation = 'serializable'")  # type: ignore[attr-defined]
+    with beside._working() as db:  # type: ignore[attr-defined]
+        assert db.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
+    assert _turn(beside, worker, *map(_settlement, leases)).refused == frozenset()
 
 
 # -- what people do -------------------------------------------------------------------
@@ -316,6 +401,18 @@ def own(place: PostgresPlace) -> Iterator[Server]:
         server.stop()
 
 
+def test_a_server_is_told_to_notice_when_we_are_gone_without_a_word(
+    place: PostgresPlace, beside: JobRepository
+) -> None:
+    del beside
+    url = place.server.url(place.schema)
+    with closing(open_repository(url)) as repository:
+        query = "SELECT name FROM pg_settings WHERE name LIKE 'tcp%' AND source = 'session' ORDER BY name"
+        names = repository._link.connection.execute(query).fetchall()  # type: ignore[attr-defined]
+    wanted = ("tcp_keepalives_count", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_user_timeout")
+    assert [name for (name,) in names] == list(wanted)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
 def test_a_server_that_was_restarted_is_the_same_as_before(own: Server, how: int) -> None:
     with closing(open_repository(own.url("queue"))) as repository:
@@ -331,3 +428,32 @@ def test_a_server_that_was_restarted_is_the_same_as_before(own: Server, how: int
         turn = _turn(repository, worker, _settlement(lease), slots=1)
         assert (turn.refused, [one.job.id for one in turn.leases]) == (frozenset(), ["b"])
         assert repository.get("a").state is JobState.COMPLETED
+
+
+def test_a_commit_that_still_goes_on_is_waited_for(own: Server) -> None:
+    """The server waits for a standby that is not there: the commit is neither made nor given up."""
+    import psycopg
+
+    with closing(open_repository(own.url("queue"))) as repository, closing(open_repository(own.url("queue"))) as beside:
+        worker = repository.join(WORKER._replace(home=repository.home), now=NOW, ticks=1.0, lease_seconds=1.0)
+        _enqueue(repository, "a", "b")
+        (first,) = _turn(repository, worker, slots=1).leases
+        with closing(psycopg.connect(own.conninfo, autocommit=True)) as owner:
+            owner.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            owner.execute("SELECT pg_reload_conf()")
+            repository.patience = 0.2
+            with pytest.raises(errors.StoreUnreachable, match="not known"):
+                _turn(repository, worker, _settlement(first), slots=1)
+            with pytest.raises(errors.StoreBusy, match="still being committed"):
+                _turn(repository, worker, _settlement(first), slots=1)
+            owner.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            owner.execute("SELECT pg_reload_conf()")
+        repository.patience = 10.0
+        deadline = time.monotonic() + 20
+        while True:
+            with suppress(errors.StoreBusy):
+                turn = _turn(repository, worker, _settlement(first), slots=1)
+                break
+            assert time.monotonic() < deadline
+        assert (turn.refused, [one.job.id for one in turn.leases]) == (frozenset(), ["b"])
+        assert [one.token for one in beside.leases_of(worker)] == [turn.leases[0].token]

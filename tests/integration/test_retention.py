@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from queuectl.repository.protocol import JobRepository
     from queuectl.repository.pruning import Pruned
+    from tests.engines import Place
 
 NOW = 1_800_000_000_000
 WORKER = WorkerIdentity("w", "h", "b", "n", 1, 1, 4, (), "p")
@@ -33,7 +34,7 @@ WEEK = 7 * DAY
 @pytest.fixture
 def repository(connect: Callable[[], JobRepository]) -> JobRepository:
     opened = connect()
-    opened.join(WORKER, now=NOW, ticks=0.0)
+    opened.join(WORKER._replace(home=opened.home), now=NOW, ticks=0.0)
     return opened
 
 
@@ -112,6 +113,20 @@ def test_logs_that_a_killed_prune_left_go_though_nothing_is_to_be_pruned(reposit
     repository.prune(EVERY, limit=1)
     Retention(repository).tend(0.0, Settings())
     assert not log.exists()
+
+
+@pytest.mark.engines("postgres")
+def test_nothing_is_noted_for_a_machine_that_had_gone_before_the_job_came(
+    repository: JobRepository, place: Place
+) -> None:
+    repository.join(WORKER._replace(home="gone"), now=NOW - 2 * DAY * 1000, ticks=0.0)
+    repository.join(WORKER._replace(home="silent"), now=NOW - 2 * DAY * 1000, ticks=0.0)
+    repository.leave(2)
+    _end(repository, Complete(), "a")
+    repository.prune(EVERY, limit=1)
+    with closing(place.outside()) as outside:
+        homes = [home for (home,) in outside.rows("SELECT home FROM leftovers")]
+    assert sorted(homes) == sorted([repository.home, "silent"])
 
 
 def test_a_call_ends_when_its_time_is_up_and_the_next_goes_on(

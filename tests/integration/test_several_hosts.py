@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 from queuectl import clock
 from queuectl.model import JobSpec, JobState
-from queuectl.repository.base import WorkerIdentity
+from queuectl.repository.base import Turn, WorkerIdentity
 from queuectl.worker.bell import Bell
 from queuectl.worker.living import live_workers
+from queuectl.worker.options import WorkerOptions
 from queuectl.worker.process import processes_of
 from queuectl.worker.rescue import Rescue
+from queuectl.worker.run import run_worker
 from tests.shared import SharedRepository, slow, unplugged
 
 if TYPE_CHECKING:
@@ -334,3 +337,40 @@ def test_without_its_worker_a_shim_ends_its_commands_before_the_lease_ends(site:
     site.worker("a", "--name", "next")
     assert site.becomes(job, JobState.COMPLETED).attempts == 1
     assert "its host was cut off from the store" in site.reasons(job)
+
+
+# -- a store where others hold what is ready ------------------------------------------
+
+
+class _Silent:
+    """An observer that looks at nothing."""
+
+    interval: float | None = None
+
+    def event(self, event: object) -> None:
+        """Forget it."""
+
+    def tick(self, view: object) -> None:
+        """Look at nothing."""
+
+
+class _Held(SharedRepository):
+    """A store of which everything that is ready is held by others for half a second."""
+
+    turns = 0
+    until = math.inf
+
+    def turn(self, settlements: Any, **rest: Any) -> Turn:
+        self.turns += 1
+        self.until = min(self.until, time.monotonic() + 0.5)
+        if time.monotonic() < self.until:
+            return Turn(frozenset(), [])
+        return super().turn(settlements, **rest)
+
+
+def test_a_worker_does_not_ask_without_a_pause_for_what_others_hold(site: Site) -> None:
+    site.enqueue("true")
+    with closing(_Held(site.path, "a")) as repository:
+        run_worker(repository, WorkerOptions(drain=True), _Silent())
+        assert repository.turns < 50
+    assert site.store.counts(now=clock.now()).states[JobState.COMPLETED] == 1

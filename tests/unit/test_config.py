@@ -302,6 +302,9 @@ def test_a_location_without_a_file_is_refused(url: str) -> None:
         ("postgresql://:secret@host/jobs", "postgresql://:***@host/jobs"),
         ("postgresql://host/jobs?password=secret&x=1", "postgresql://host/jobs?password=***&x=1"),
         ("postgresql://host/jobs?sslpassword=secret", "postgresql://host/jobs?sslpassword=***"),
+        ("postgresql://host/jobs?p%61ssword=secret", "postgresql://host/jobs?p%61ssword=***"),
+        ("postgresql://host/jobs?a=b&oauth_client_secret=x", "postgresql://host/jobs?a=b&oauth_client_secret=***"),
+        ("postgresql://host/jobs?scram_client_key=x&a=b", "postgresql://host/jobs?scram_client_key=***&a=b"),
         ("host=db password='my secret' user=me", "host=db password=*** user=me"),
     ],
 )

@@ -48,6 +48,9 @@ POLL = 5.0
 #: Seconds until the next try after the store or the machine refused something.
 AGAIN = 0.5
 
+#: The same after a turn that got nothing of what is ready.
+HELD = 0.02
+
 #: What may pass: the worker keeps its results and tries again.
 PASSING = (errors.StoreBusy, errors.StoreFull, errors.StoreReadOnly, errors.StoreUnreachable, OSError)
 
@@ -119,6 +122,8 @@ class Engine:
                 self._rejoin()
             elif wanted and len(turn.leases) < wanted:
                 self._look_out()
+                if self._hungry and not turn.leases:  # somebody holds what is ready, perhaps for long
+                    self._refused_until = time.monotonic() + HELD
         except PASSING as error:
             self._suffer(error)
 
@@ -131,8 +136,11 @@ class Engine:
         # First the commands, then the talk: no slot waits for a terminal.
         if turn.leases:
             self._ahead.moved(time.monotonic())
+            self._runs.prepare()  # they may be those of an earlier turn, which was in doubt
             if self._me.hold.is_ending:  # the store took too long to answer
                 self._runs.give_back(turn.leases, CUT_OFF)
+            elif self.stopping.has_begun:
+                self._runs.give_back(turn.leases, "its worker was stopped")
             else:
                 self._runs.launch(turn.leases, log_max_bytes=self._judge.settings.log_max_bytes)
         self._judge.written(turn.refused)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 
+from queuectl import clock
 from queuectl.worker.tasks import GRACE
 
 #: Seconds at the end of a lease that belong to stopping: the grace, and what a busy machine may need beside it.
@@ -31,19 +32,27 @@ class Hold:
 
     def __init__(self, *, is_shared: bool) -> None:
         self.stop_at = self.kill_at = math.inf
+        self._stop_by = math.inf  # `stop_at` by the clock of the store, in milliseconds
         self._is_shared = is_shared
 
-    def renew(self, began: float, lease: float) -> None:
-        """Count anew from the moment at which the store was asked for it: it may have taken its time to answer."""
+    def renew(self, began: float, lease: float, noted: int) -> None:
+        """Count anew from the moment at which the store was asked for it: it may have taken its time to answer.
+
+        Args:
+            began: that moment.
+            lease: seconds from then on.
+            noted: what the store has noted as that moment. Its clock goes on too where the whole machine stands still.
+        """
         if self._is_shared:
             ends = began + lease
             self.stop_at = ends - min(_STOPPING, lease / 3)
+            self._stop_by = noted + (self.stop_at - began) * 1000
             self.kill_at = ends - min(_SPARE, lease / 10)
 
     @property
     def is_ending(self) -> bool:
         """Whether it is time to stop what runs."""
-        return since_boot() >= self.stop_at
+        return since_boot() >= self.stop_at or clock.now() >= self._stop_by
 
     @property
     def grace(self) -> float:

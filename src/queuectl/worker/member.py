@@ -39,12 +39,12 @@ class Member:
             self.identity = identify(options, self.presence.name, repository.home)
             self.record = Record(repository.directory / "runs" / self.presence.name)
             self.record.create(lines(options.slots))
-            began = since_boot()
-            self.id = repository.join(self.identity, now=clock.now(), ticks=time.monotonic(), lease_seconds=lease)
+            began, now = since_boot(), clock.now()
+            self.id = repository.join(self.identity, now=now, ticks=time.monotonic(), lease_seconds=lease)
         except BaseException:
             self.presence.close()
             raise
-        self.hold.renew(began, lease)
+        self.hold.renew(began, lease, now)
         wake(repository.directory)  # whoever thought to be alone
         self.rescue = Rescue(repository, self.id, self.identity)
 
@@ -75,8 +75,8 @@ class Member:
 
     def renew(self, lease: float) -> str | None:
         """Give a sign of life; see `JobRepository.renew`."""
-        began = since_boot()
-        asked = self._repository.renew(self.id, now=clock.now(), ticks=time.monotonic(), lease_seconds=lease)
+        began, now = since_boot(), clock.now()
+        asked = self._repository.renew(self.id, now=now, ticks=time.monotonic(), lease_seconds=lease)
         if asked is not None:
-            self.hold.renew(began, lease)
+            self.hold.renew(began, lease, now)
         return asked

@@ -7,8 +7,9 @@ Every settlement has the claim's token in its WHERE.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from queuectl import errors
 from queuectl.model import Bury, Complete
 from queuectl.repository import base
 from queuectl.repository.postgres.connection import Connection
@@ -37,18 +38,33 @@ _PROMOTE = """
 #: What a person asks for while a run ends badly is asked for before it is settled, or after: never in between.
 _LOCK = "SELECT 1 FROM jobs WHERE seq = ANY(?) ORDER BY seq FOR UPDATE"
 
-_NEXT_DUE = "SELECT min(next_run_at) FROM jobs WHERE state = 'pending' AND delayed = 1 AND next_run_at > ?"
+_TOKENS = "SELECT lease_token FROM jobs WHERE seq = ANY(?) AND state = 'processing'"
+
+#: Not its minimum: without statistics, right after a large `enqueue`, the planner would look at all of them.
+_NEXT_DUE = """
+    SELECT next_run_at FROM jobs WHERE state = 'pending' AND delayed = 1 AND next_run_at > ?
+    ORDER BY next_run_at LIMIT 1
+"""
 _HAS_READY = """
     SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND delayed = 0 {mine})
         OR EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND delayed = 1 AND next_run_at <= :now {mine})
 """
 
 
+class _Doubt(NamedTuple):
+    """A turn of which it is not known whether it was committed."""
+
+    transaction: int
+    worker: int
+    settled: frozenset[str]  #: tokens of what it settled
+    leases: list[base.Lease]  #: what it claimed
+
+
 class Claiming(Connection):
     """The part of the repository that hands out work and takes back results."""
 
-    #: A turn of which it is not known whether it was committed: its transaction, what it settled, and what it came to.
-    _doubt: tuple[int, frozenset[str], base.Turn] | None = None
+    #: Kept until a later turn is committed: that one may be cut off as well.
+    _doubts: tuple[_Doubt, ...] = ()
 
     def turn(  # noqa: PLR0913 - a turn has this many facts
         self,
@@ -61,42 +77,53 @@ class Claiming(Connection):
         lease_seconds: float,
     ) -> base.Turn:
         """Settle, then claim; see `JobRepository.turn`."""
-        earlier = self._cleared_up()
-        done = earlier[0] if earlier else frozenset()
+        self._clear_up(worker)
+        done = frozenset[str]().union(*(doubt.settled for doubt in self._doubts))
         settlements = [settlement for settlement in settlements if settlement.token not in done]
-        leases: list[base.Lease] = list(earlier[1].leases) if earlier else []
-        slots -= len(leases)
-        turn = base.Turn(frozenset(), [])
+        well = [one for one in settlements if isinstance(one.verdict, Complete)]
+        others = [one for one in settlements if not isinstance(one.verdict, Complete)]
+        before = [lease for doubt in self._doubts for lease in doubt.leases]
+        values = {"now": now, "worker": worker, "expires": now + int(lease_seconds * 1000)}
+        order = Order(tuple(queues), max(slots - len(before), 0), values)
+        refused, claimed, kept = frozenset[str](), list[base.Lease](), list[base.Lease]()
         try:
-            values = {"now": now, "worker": worker, "expires": now + int(lease_seconds * 1000)}
-            order = Order(tuple(queues), max(slots, 0), values)
-            well = [one for one in settlements if isinstance(one.verdict, Complete)]
-            others = [one for one in settlements if not isinstance(one.verdict, Complete)]
             with self._working(None if others else order.call(well)) as db:
                 refused = _settle(db, others)
                 answer = order.answer(db.call(order.call(well, claims=not refused)) if others else db.answer)
                 refused |= {one.token for one in well} - answer.held
-                turn = base.Turn(refused, leases + answer.leases, answer.is_registered)
+                claimed = answer.leases
                 keep(db, [one for one in settlements if one.output and one.token not in refused])
-                if answer.is_held_up and not refused and slots > 0:
-                    turn.leases.extend(_claim(db, order, answer))
+                if answer.is_registered:
+                    kept = _still_held(db, before)
+                if answer.is_held_up and not refused and order.slots > 0:
+                    claimed = [*claimed, *_claim(db, order, answer)]
         except InDoubt as error:
-            settled = done | {settlement.token for settlement in settlements}
-            self._doubt = error.transaction, settled - turn.refused, turn
+            settled = frozenset(settlement.token for settlement in settlements) - refused
+            self._doubts += (_Doubt(error.transaction, worker, settled, claimed),)
             raise
-        if earlier:
-            turn = turn._replace(refused=turn.refused | earlier[1].refused)
-        return turn
+        self._doubts = ()
+        return base.Turn(refused, [*kept, *claimed], answer.is_registered)
 
-    def _cleared_up(self) -> tuple[frozenset[str], base.Turn] | None:
-        """Find out about the turn that was in doubt; return what it settled and came to if it was committed."""
-        if self._doubt is None:
-            return None
-        number, settled, turn = self._doubt
-        with self._translated():
-            row = self._clean().execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
-        self._doubt = None
-        return (settled, turn) if row == ("committed",) else None
+    def _clear_up(self, worker: int) -> None:
+        """Keep of the turns in doubt those that were committed: what they did counts as done.
+
+        Of another worker, that this process was before, nothing is kept: others have taken it over.
+
+        Raises:
+            StoreBusy: one of them is still being committed.
+        """
+        kept = []
+        for doubt in self._doubts:
+            if doubt.worker != worker:
+                continue
+            with self._translated():
+                self._clean()
+                was_committed = self._outcome(doubt.transaction)
+            if was_committed is None:
+                raise errors.StoreBusy(f"store {self.url!r} is busy: an earlier turn is still being committed", "wait")
+            if was_committed:
+                kept.append(doubt)
+        self._doubts = tuple(kept)
 
     def outlook(self, queues: Sequence[str] = (), *, now: int) -> base.Outlook:
         """Say what is there to run; see `JobRepository.outlook`."""
@@ -109,6 +136,14 @@ class Claiming(Connection):
             query = _HAS_READY.format(mine="AND queue = ANY(:queues)" if mine else "")
             (ready,) = db.execute(query, {"now": now, "queues": mine}).fetchone() or (False,)
             return base.Outlook(ready, due, next_retry(db, mine))
+
+
+def _still_held(db: Database, leases: Sequence[base.Lease]) -> list[base.Lease]:
+    """Return those of the leases that nobody has taken since, and that this turn has not settled."""
+    if not leases:
+        return []
+    held = {token for (token,) in db.execute(_TOKENS, ([lease.job.seq for lease in leases],))}
+    return [lease for lease in leases if lease.token in held]
 
 
 def _settle(db: Database, settlements: Sequence[base.Settlement]) -> frozenset[str]:

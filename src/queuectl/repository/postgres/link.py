@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 # What the driver logs, it also raises; a user is told once, and in our words.
 logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
-_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+#: Column that says what the server's clock says.
+NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+#: What is said first. The server notices a client that has gone without a word as soon as we would notice a server:
+#: else its transaction would keep its locks for two hours.
+_GREETING = f"""
+    SELECT {NOW}, set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
+        set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '10s', false)
+"""
 
 
 class _Whole(Loader):
@@ -188,9 +195,9 @@ class Link:
         made = Wire.connect(self._place.conninfo, autocommit=True, **self._place.defaults)  # type: ignore[arg-type]
         try:
             made.adapters.register_loader("numeric", _Whole)
-            before = clock.local()
-            (present,) = made.execute(_NOW).fetchone()  # type: ignore[misc]
-            clock.follow(present, around=(before, clock.local()))
+            before = clock.since_boot()
+            present, *_ = made.execute(_GREETING).fetchone()  # type: ignore[misc]
+            clock.follow(present, around=(before, clock.since_boot()))
             if self._channel:
                 self._hear(made)
                 self._ring()  # whatever was called while there was nobody to hear it

@@ -10,7 +10,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from queuectl.config import redact_url
+from queuectl.config import SECRETS, redact_url
 from queuectl.errors import InvalidInput, quoted
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ LOCKS = 0x71637464
 #: How it is written.
 _FORM = "write postgresql://user@host:port/database, with ?schema=NAME if it is not to be queuectl"
 _NAME = re.compile("[a-z_][a-z0-9_]{0,62}")
-_SECRETS = {"password", "sslpassword"}
 #: What may be a password, up to the last place where one can end; and what in it ends it for libpq before that.
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^:@/?#\[]*:(.*)@", re.DOTALL)
 _PORT = re.compile(r"[0-9]*(?:[,/?#]|$)")
@@ -80,7 +79,7 @@ def place_of(url: str) -> Place:
             "in ?schema=NAME use small letters, digits and _, a letter first",
         )
     others = [(name, value) for name, value in parameters if name != "schema"]
-    public = [(name, value) for name, value in others if name.lower() not in _SECRETS]
+    public = [(name, value) for name, value in others if name.lower() not in SECRETS]
     ours = [("schema", schema)] if schema != DEFAULT_SCHEMA else []
     options = " ".join(
         [

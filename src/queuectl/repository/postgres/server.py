@@ -13,7 +13,7 @@ from queuectl.config import state_directory
 from queuectl.repository.examination import Connections, Engine, Server
 from queuectl.repository.postgres import schema
 from queuectl.repository.postgres.home import known_home
-from queuectl.repository.postgres.link import Link
+from queuectl.repository.postgres.link import NOW, Link
 from queuectl.repository.postgres.place import place_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ _SETTINGS = (
     "fsync", "full_page_writes", "synchronous_commit", "autovacuum", "track_counts", "default_transaction_read_only",
 )  # fmt: skip
 _VALUES = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
-_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _TIMES = 3  #: that it is asked for: the quickest answer tells the clock best
 
 #: Some are kept for superusers. A limit of -1 is none.
@@ -84,7 +83,7 @@ def _clock(connection: psycopg.Connection[Any]) -> tuple[float, int]:
     found = []
     for _ in range(_TIMES):
         before, began = clock.local(), time.monotonic()
-        present = _one(connection, _NOW)
+        present = _one(connection, f"SELECT {NOW}")
         found.append((time.monotonic() - began, present - (before + clock.local()) // 2))
     return min(found)
 

@@ -13,10 +13,12 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
-from psycopg.errors import UniqueViolation
+from psycopg.errors import InvalidParameterValue, UniqueViolation
 from psycopg.pq import TransactionStatus
 
+from queuectl import clock
 from queuectl.repository.postgres.dialect import translated
+from queuectl.repository.postgres.link import NOW
 from queuectl.repository.postgres.meanings import Cut, InDoubt, meaning
 from queuectl.repository.postgres.prepared import NARROW
 from queuectl.repository.sql.store import Store
@@ -29,9 +31,15 @@ if TYPE_CHECKING:
     from queuectl.repository.postgres.place import Place
     from queuectl.repository.postgres.prepared import Call
 
-_LOCK = "SELECT pg_advisory_xact_lock{shared}({lock[0]}, {lock[1]}), pg_current_xact_id()::text"
+#: A server, database or user may have another default.
+_COMMITTED = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_LOCK = "pg_advisory_xact_lock({}, {}), "
+_SHARED_LOCK = "pg_advisory_xact_lock_shared({}, {}), "
+_NUMBER = "pg_current_xact_id()::text, "
 #: Seconds that a wait for a row, or for those who change the tables, may take at the most.
-_LOCK_TIMEOUT = "10s"
+_LOCK_TIMEOUT = 10.0
+#: The same of those in a hurry, as a part of the time in which the server has to answer: a lock is no missing answer.
+_WHILE_ANSWERED = 0.8
 
 
 class Database:
@@ -79,7 +87,7 @@ class Transactions(Store):
     def _reading(self) -> Iterator[Database]:
         """Hold one snapshot of the store."""
         with self._translated():
-            connection, _ = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection, *_ = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
                 yield Database(connection)
             finally:
@@ -94,39 +102,54 @@ class Transactions(Store):
 
         The call goes to the server together with the BEGIN.
         """
-        return self._transaction("BEGIN", call=call)
+        return self._transaction(_COMMITTED, call=call)
+
+    def _beside(self) -> contextlib.AbstractContextManager[Database]:
+        """Hold a transaction like that of `_working`, beside anybody: it adds no job, no step and no action."""
+        return self._transaction(_COMMITTED, lock="")
 
     def _alone(self) -> contextlib.AbstractContextManager[Database]:
         """Hold a transaction beside which nobody writes."""
-        return self._transaction("BEGIN", shared="")
+        return self._transaction(_COMMITTED, lock=_LOCK)
 
     @contextlib.contextmanager
-    def _transaction(self, begin: str, *, shared: str = "_shared", call: Call | None = None) -> Iterator[Database]:
+    def _transaction(self, begin: str, *, lock: str = _SHARED_LOCK, call: Call | None = None) -> Iterator[Database]:
         with self._translated():
-            lock = _LOCK.format(shared=shared, lock=self._place.lock)
-            connection, answers = self._begun(f"{begin}; SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'; {lock}", call)
-            _, number = answers[0][0]
+            patience = _LOCK_TIMEOUT if self.patience > 1 else self.hurry * _WHILE_ANSWERED
+            begin = f"{begin}; SET LOCAL lock_timeout = {int(patience * 1000)}"
+            connection, found, answer = self._begun(begin, lock.format(*self._place.lock) + _NUMBER, call)
+            number = found[-1]
             try:
-                yield Database(connection, answers[-1])
+                yield Database(connection, answer)
             except BaseException:
                 self._abandon(connection)
                 raise
             self._commit(connection, f"NOTIFY {self._channel}; COMMIT" if self._rings else "COMMIT", int(number))
 
-    def _begun(self, statement: str, call: Call | None = None) -> tuple[Wire, list[list[tuple[Any, ...]]]]:
-        """Begin a transaction; on a new connection if the old one was cut while nobody used it: nothing was lost.
+    def _begun(
+        self, begin: str, columns: str = "", call: Call | None = None
+    ) -> tuple[Wire, Sequence[Any], list[tuple[Any, ...]]]:
+        """Begin a transaction and compare the clocks, unless a call takes a part of the time.
+
+        On a new connection if the old one was cut while nobody used it: nothing was lost.
 
         Returns:
-            The connection, and what the parts of the statement and the call have found.
+            The connection, what the columns came to, and what the call has found.
         """
+        statement = f"{begin}; SELECT {columns}{NOW}"
+        before = clock.since_boot()
         connection = self._clean()
         try:
-            return connection, _answers(connection, statement, call)
+            answers = _answers(connection, statement, call)
         except psycopg.OperationalError:
             if not connection.closed:
                 raise
-        connection = self._clean()
-        return connection, _answers(connection, statement, call)
+            connection = self._clean()
+            answers = _answers(connection, statement, call)
+        *found, present = answers[0][0]
+        if call is None:
+            clock.follow(present, around=(before, clock.since_boot()))
+        return connection, found, answers[-1]
 
     def _clean(self) -> Wire:
         """Return the connection, outside of any transaction."""
@@ -168,9 +191,9 @@ class Transactions(Store):
         while True:
             with contextlib.suppress(psycopg.Error):
                 self._link.drop()
-                status = self._link.connection.execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
-                if status != ("in progress",):  # the server has not noticed yet that we are gone
-                    return status == ("committed",)
+                was_committed = self._outcome(number)
+                if was_committed is not None:
+                    return was_committed
             if time.monotonic() > ends:
                 message, _ = _words(meaning(error, self.url))
                 raise InDoubt(
@@ -180,6 +203,14 @@ class Transactions(Store):
                 ) from error
             time.sleep(pause)
             pause = min(1.0, pause * 2)
+
+    def _outcome(self, number: int) -> bool | None:
+        """Ask whether a transaction was committed; None: the server is still at it."""
+        try:
+            row = self._link.connection.execute("SELECT pg_xact_status(%s::text::xid8)", (number,)).fetchone()
+        except InvalidParameterValue:  # a standby has taken over without it, and has not come so far
+            return False
+        return None if row == ("in progress",) else row == ("committed",)
 
     def _translated(self) -> contextlib.AbstractContextManager[None]:
         """Turn the driver's errors into ours."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from queuectl import errors
 from queuectl.repository.postgres.connection import Connection
 from queuectl.repository.postgres.home import NOWHERE, home_of
-from queuectl.repository.sql.workers import Workers
+from queuectl.repository.sql.workers import Workers, renewed
 
 if TYPE_CHECKING:
     from queuectl.repository import base
@@ -49,10 +51,14 @@ class Joining(Connection):
         return number
 
     def renew(self, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:
-        """Record a sign of life; see `JobRepository.renew`."""
+        """Record a sign of life; see `JobRepository.renew`.
+
+        Nobody is waited for: an import may take longer than a lease.
+        """
         self.hurry = min(5.0, lease_seconds / 4)
-        asked: str | None = Workers.renew(self, worker, now=now, ticks=ticks, lease_seconds=lease_seconds)  # type: ignore[arg-type]
-        with self._working() as db:
+        with self._beside() as db:
+            asked = renewed(db, worker, now=now, ticks=ticks, lease_seconds=lease_seconds)
+        with suppress(errors.StoreError), self._beside() as db:  # the lease holds, and the next one will do this too
             db.execute(_SEEN, (self.home, now))
             _fold(db, self._place.lock)
         return asked

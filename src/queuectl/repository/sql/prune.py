@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 #: Jobs that one step looks at: about two milliseconds.
 LOOK = 2000
 
-_WALK = """
-    SELECT seq, created_at, ({fits}) FROM jobs INDEXED BY jobs_place WHERE place = ? AND seq > ? ORDER BY seq
+_WALK = f"""
+    SELECT seq, created_at, ({{fits}}) FROM jobs INDEXED BY jobs_place WHERE place = ? AND seq > ? ORDER BY seq
+    LIMIT {LOOK}
 """
 
 _REMOVE = """

@@ -64,19 +64,7 @@ class Workers(Store):
     def renew(self, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:
         """Record a sign of life and extend the worker's leases; see `JobRepository.renew`."""
         with self._writing() as db:
-            row = db.execute(
-                "UPDATE workers SET heartbeat_at = ?, heartbeat_ticks = ?, lease_seconds = ? WHERE id = ?"
-                " RETURNING stopping",
-                (now, ticks, lease_seconds, worker),
-            ).fetchone()
-            if row is None:
-                return None
-            db.execute(SIGN_THE_UNSIGNED)
-            db.execute(
-                "UPDATE jobs SET lease_expires_at = ? WHERE place = 'processing' AND worker_id = ?",
-                (now + int(lease_seconds * 1000), worker),
-            )
-            return str(row[0])
+            return renewed(db, worker, now=now, ticks=ticks, lease_seconds=lease_seconds)
 
     def requests(self, worker: int) -> base.Requests:
         """Return what people ask of a worker; see `JobRepository.requests`."""
@@ -152,6 +140,22 @@ class Workers(Store):
         query = "SELECT DISTINCT record FROM jobs INDEXED BY jobs_place WHERE place = 'processing' AND worker_id > 0"
         with self._reading() as db:
             return frozenset(record for (record,) in db.execute(query))
+
+
+def renewed(db: Database, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:
+    """Record a sign of life and extend the worker's leases; return what was asked of it, None if it is not there."""
+    row = db.execute(
+        "UPDATE workers SET heartbeat_at = ?, heartbeat_ticks = ?, lease_seconds = ? WHERE id = ? RETURNING stopping",
+        (now, ticks, lease_seconds, worker),
+    ).fetchone()
+    if row is None:
+        return None
+    db.execute(SIGN_THE_UNSIGNED)
+    db.execute(
+        "UPDATE jobs SET lease_expires_at = ? WHERE place = 'processing' AND worker_id = ?",
+        (now + int(lease_seconds * 1000), worker),
+    )
+    return str(row[0])
 
 
 def registered(db: Database) -> list[base.Worker]:

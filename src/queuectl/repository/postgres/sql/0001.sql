@@ -228,7 +228,9 @@ BEGIN
             WHERE place <> 'processing' GROUP BY 1, 2, 3
         UNION ALL
         SELECT 'pruned', state, NULL, count(*) FROM prior GROUP BY 2;
+    -- Not for machines that had gone a day before the job came: containers may leave many behind.
     INSERT INTO leftovers (home, job, runs) SELECT homes.home, prior.seq, prior.runs FROM prior, homes
+        WHERE homes.seen_at + 86400000 >= prior.created_at OR homes.home IN (SELECT home FROM workers)
         ON CONFLICT (home, job) DO NOTHING;
     RETURN NULL;
 END $$;
