@@ -53,10 +53,10 @@ class Wire(psycopg.Connection[tuple[Any, ...]]):
         self.knows: set[str] = set()  #: names of statements that are prepared
 
     def forget(self) -> None:
-        """Forget what is prepared, on the server too: after a ROLLBACK or a DROP psycopg does that with its own."""
+        """Look what is prepared still: after a ROLLBACK or a DROP psycopg may have dropped all, ours too."""
         if self.knows:
-            self.knows.clear()
-            self.execute("DEALLOCATE ALL")
+            found = self.execute("SELECT name FROM pg_prepared_statements", prepare=False)
+            self.knows &= {name for (name,) in found}
 
     def wait(self, gen: Generator[Any, Any, Any], interval: float = 0.0, timeout: float | None = None) -> Any:  # noqa: ARG002 - psycopg's
         """Run a step of the protocol to its end; see `psycopg.waiting`.
