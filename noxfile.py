@@ -263,6 +263,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(default=False, requires=["build"])
+def hosts(session: nox.Session) -> None:
+    """Let two hosts run 20,000 jobs from one server, cut one of them off, restart the server, and account for all."""
+    _install_wheel(session, *_group("test"))
+    session.run("python", "tests/hosts.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
 def mutants(session: nox.Session) -> None:
     """Take out one guard at a time, and see that a test notices."""
     _install_wheel(session, *_group("test"))

@@ -28,8 +28,9 @@ class Watching(Protocol):
     def version(self) -> int:
         """Return a number that is another one after somebody else has committed a change.
 
-        It means nothing in itself and is this repository's own; a change by this repository
-        does not count. Ask for it before looking at what may have changed, never after.
+        It means nothing in itself and is this repository's own. Changes by this repository, and on a server what
+        happens in other stores, may or may not count: another number is a reason to look, no more. Ask for it before
+        looking at what may have changed, never after.
         """
 
     def outcomes(self, numbers: Collection[int]) -> Outcomes:
