@@ -388,6 +388,29 @@ def test_a_user_without_rights_is_told_which(place: PostgresPlace, beside: JobRe
 # -- a server that goes away and comes back -------------------------------------------
 
 
+def test_a_store_that_was_replaced_is_noticed_by_the_workers_of_the_old_one(
+    place: PostgresPlace, beside: JobRepository
+) -> None:
+    identity = WORKER._replace(home=beside.home)
+    worker = beside.join(identity, now=NOW, ticks=1.0)
+    _enqueue(beside, "a")
+    (lease,) = _turn(beside, worker, slots=1).leases
+    with closing(place.outside()) as outside:
+        outside.change(f"DROP SCHEMA {place.schema} CASCADE")
+    with pytest.raises(errors.StoreGone):
+        _turn(beside, worker, _settlement(lease))
+    with closing(place.open()) as new:
+        with pytest.raises(errors.StoreGone, match="replaced"):
+            beside.join(identity, now=NOW, ticks=1.0)
+        assert new.join(WORKER, now=NOW, ticks=1.0) == worker
+        _enqueue(new, "b")
+        with pytest.raises(errors.StoreGone, match="replaced"):
+            _turn(beside, worker, slots=1)
+        with pytest.raises(errors.StoreGone, match="replaced"):
+            beside.renew(worker, now=NOW, ticks=2.0, lease_seconds=60.0)
+        assert new.get("b").state is JobState.PENDING
+
+
 @pytest.fixture
 def own(place: PostgresPlace) -> Iterator[Server]:
     """A server that nobody else uses."""

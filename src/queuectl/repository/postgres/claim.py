@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 #: Jobs made ready in one turn at the most, so that a million due at once do not keep the others waiting.
 _PROMOTE_AT_MOST = 1000
 
-#: The worker's row cannot go before the claim is committed. Whether something is paused or due is read with it.
+#: The worker's row cannot go before the claim is committed. What else there is to know is read with it.
 _REGISTERED = """
-    SELECT EXISTS (SELECT 1 FROM paused),
+    SELECT (SELECT meta.id FROM meta), EXISTS (SELECT 1 FROM paused),
         EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND delayed = 1 AND next_run_at <= ?)
     FROM workers WHERE id = ? FOR KEY SHARE OF workers
 """
@@ -128,10 +128,11 @@ class Claiming(Connection):
                 refused = _settle(db, settlements)
                 found = db.execute(_REGISTERED, (now, worker)).fetchone()
                 if found is not None:
+                    self._see_that_it_is(found[0])
                     kept = _still_held(db, [lease for doubt in self._doubts for lease in doubt.leases])
                     slots -= len(kept)
                 if slots > 0 and found is not None and not refused:
-                    is_paused, is_due = found
+                    _, is_paused, is_due = found
                     if is_due:
                         db.execute(_PROMOTE, (now, _PROMOTE_AT_MOST))
                     values = {"now": now, "worker": worker, "expires": now + int(lease_seconds * 1000), "slots": slots}

@@ -92,10 +92,18 @@ class Connection(Transactions):
         self._link.close()
 
     def is_same_file(self) -> bool:
-        """Say yes: what was deleted on a server does not go on being there for those who had it open."""
+        """Say yes: what was deleted on a server is gone for all. What was replaced, turns and renewals see."""
         return True
 
     # -- what duties ask for ----------------------------------------------------------
+
+    def _see_that_it_is(self, store: str) -> None:
+        """See that the store that is there now is the one that was opened: numbers of workers begin anew in another."""
+        if store != self._store:
+            raise errors.StoreGone(
+                f"store {self.url!r} was deleted or replaced",
+                hint="start a worker on the store that is there now",
+            )
 
     def _rows(self, db: Any, query: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         with db.driver.cursor(name=f"rows_{next(_NUMBERS)}") as cursor:  # the server keeps what was not fetched
