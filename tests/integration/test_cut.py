@@ -232,6 +232,20 @@ def test_a_default_of_the_database_does_not_isolate_turns_more(beside: JobReposi
     assert _turn(beside, worker, *map(_settlement, leases)).refused == frozenset()
 
 
+def test_a_list_that_is_given_up_late_takes_nothing_along(beside: JobRepository) -> None:
+    """Its transaction has long been given up; another is going on in its place."""
+    _enqueue(beside, "a", "b")
+    jobs = beside.list().jobs
+    next(jobs)
+
+    def specs() -> Iterator[JobSpec]:
+        yield JobSpec("true", id="c")
+        jobs.close()  # type: ignore[attr-defined]
+
+    beside.enqueue(specs(), now=NOW)
+    assert [job.id for job in beside.list().jobs] == ["a", "b", "c"]
+
+
 # -- what people do -------------------------------------------------------------------
 
 

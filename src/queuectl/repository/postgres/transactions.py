@@ -69,6 +69,7 @@ class Transactions(Store):
     hurry: float = 5.0
 
     _rings = False  #: whether a commit calls the workers
+    _transactions = 0  #: that have been begun
 
     url: str
     _place: Place
@@ -80,10 +81,12 @@ class Transactions(Store):
         """Hold one snapshot of the store."""
         with self._translated():
             connection, *_ = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            ours = self._transactions
             try:
                 yield Database(connection)
             finally:
-                self._abandon(connection)
+                if ours == self._transactions:  # else this is a stream that ends late, and another goes on by now
+                    self._abandon(connection)
 
     def _writing(self) -> contextlib.AbstractContextManager[Database]:
         """Hold a transaction that is refused if another has changed what it read and writes."""
@@ -131,6 +134,7 @@ class Transactions(Store):
             cursor = connection.execute(statement)
         while cursor.nextset():
             pass
+        self._transactions += 1
         *found, present = cursor.fetchone() or (0,)
         clock.follow(present, around=(before, clock.since_boot()))
         return connection, *found
