@@ -232,6 +232,15 @@ def test_a_dead_job_that_does_not_say_what_it_died_of_goes_to_the_others_with_it
     assert [group.signature for group in new.dead_groups(Filter()).groups] == [job.error]
 
 
+def test_a_signature_of_any_length_can_be_imported(full: JobRepository, make: Stores) -> None:
+    new = make("new")
+    long = "".join(chr(ord("a") + number * number % 26) + str(number) for number in range(3000))
+    imported(new, _changed(exported(full), "dead", signature=long), now=NOW)
+    signature = new.get("dead").signature or ""
+    assert long.startswith(signature)
+    assert new.dead_of(signature) == 1
+
+
 def test_two_actions_alike_stay_two_and_do_not_become_four(make: Stores) -> None:
     old, new = make("old"), make("new")
     for _ in range(2):

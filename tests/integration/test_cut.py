@@ -232,6 +232,20 @@ def test_a_default_of_the_database_does_not_isolate_turns_more(beside: JobReposi
     assert _turn(beside, worker, *map(_settlement, leases)).refused == frozenset()
 
 
+def test_a_list_that_is_given_up_late_takes_nothing_along(beside: JobRepository) -> None:
+    """Its transaction has long been given up; another is going on in its place."""
+    _enqueue(beside, "a", "b")
+    jobs = beside.list().jobs
+    next(jobs)
+
+    def specs() -> Iterator[JobSpec]:
+        yield JobSpec("true", id="c")
+        jobs.close()  # type: ignore[attr-defined]
+
+    beside.enqueue(specs(), now=NOW)
+    assert [job.id for job in beside.list().jobs] == ["a", "b", "c"]
+
+
 # -- what people do -------------------------------------------------------------------
 
 
@@ -386,6 +400,29 @@ def test_a_user_without_rights_is_told_which(place: PostgresPlace, beside: JobRe
 
 
 # -- a server that goes away and comes back -------------------------------------------
+
+
+def test_a_store_that_was_replaced_is_noticed_by_the_workers_of_the_old_one(
+    place: PostgresPlace, beside: JobRepository
+) -> None:
+    identity = WORKER._replace(home=beside.home)
+    worker = beside.join(identity, now=NOW, ticks=1.0)
+    _enqueue(beside, "a")
+    (lease,) = _turn(beside, worker, slots=1).leases
+    with closing(place.outside()) as outside:
+        outside.change(f"DROP SCHEMA {place.schema} CASCADE")
+    with pytest.raises(errors.StoreGone):
+        _turn(beside, worker, _settlement(lease))
+    with closing(place.open()) as new:
+        with pytest.raises(errors.StoreGone, match="replaced"):
+            beside.join(identity, now=NOW, ticks=1.0)
+        assert new.join(WORKER, now=NOW, ticks=1.0) == worker
+        _enqueue(new, "b")
+        with pytest.raises(errors.StoreGone, match="replaced"):
+            _turn(beside, worker, slots=1)
+        with pytest.raises(errors.StoreGone, match="replaced"):
+            beside.renew(worker, now=NOW, ticks=2.0, lease_seconds=60.0)
+        assert new.get("b").state is JobState.PENDING
 
 
 @pytest.fixture

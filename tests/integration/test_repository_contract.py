@@ -432,6 +432,12 @@ class TestList:
             listing = mixed.list(which, limit=limit)
             assert (_ids(listing.jobs), listing.older) == (list(shown[-limit:]), max(0, len(shown) - limit))
 
+    def test_ids_are_searched_without_regard_to_case_whatever_their_letters(self, repository: JobRepository) -> None:
+        _enqueue(repository, "ÄÖ-straße")
+        assert [_listed(repository, Filter(search=text)) for text in ("äö", "STRASSE", "x")] == [["ÄÖ-straße"]] * 2 + [
+            []
+        ]
+
     def test_a_listing_is_one_snapshot(self, repository: JobRepository, connect: Callable[[], JobRepository]) -> None:
         _enqueue(repository, *"abc")
         jobs = repository.list().jobs

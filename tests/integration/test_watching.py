@@ -12,7 +12,7 @@ from queuectl.model import JobSpec
 from queuectl.repository.base import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from queuectl.repository.protocol import JobRepository
     from tests.engines import Engine, Place
@@ -63,6 +63,22 @@ def test_the_version_changes_with_every_change_of_others(
         list(store.list().jobs)
         assert not is_exact or store.version() == seen[-1]
     assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.engines("postgres")
+def test_the_version_changes_when_one_ends_that_began_before_the_last(
+    store: JobRepository, other: JobRepository, connect: Callable[[], JobRepository]
+) -> None:
+    third = connect()
+    seen = []
+
+    def specs() -> Iterator[JobSpec]:
+        yield JobSpec("true")
+        third.set_setting("lease", "5s")
+        seen.append(store.version())
+
+    other.enqueue(specs(), now=NOW)
+    assert store.version() != seen[0]
 
 
 def test_what_is_committed_after_the_version_was_asked_for_is_seen_by_the_next_question(

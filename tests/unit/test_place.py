@@ -71,3 +71,10 @@ def test_what_libpq_cannot_read_is_refused_before_anything_is_tried(url: str) ->
 def test_who_is_in_a_hurry_waits_less_unless_the_url_says_how_long() -> None:
     assert place_of("postgresql://h/q").hurried().defaults["connect_timeout"] == "2"
     assert "connect_timeout" not in place_of("postgresql://h/q?connect_timeout=30").hurried().defaults
+
+
+def test_options_of_the_user_do_not_lead_to_another_schema() -> None:
+    options = place_of("postgresql://h/q?schema=s&options=-csearch_path%3Dpublic%20-cwork_mem%3D1MB").defaults[
+        "options"
+    ]
+    assert options == "-csearch_path=public -cwork_mem=1MB -csearch_path=s"

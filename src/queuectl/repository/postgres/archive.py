@@ -21,6 +21,7 @@ from queuectl.repository.columns import JOB, STEP
 from queuectl.repository.keeping import Imported
 from queuectl.repository.postgres import schema
 from queuectl.repository.sql.importing import leave_out_what_is_there, refuse_what_is_there, stands_twice
+from queuectl.signature import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,11 +55,12 @@ _STAGE = {
     "action": "INSERT INTO staged_actions VALUES (:at, :by, :verb, :what, :jobs, :line)",
 }
 
-#: A dead job that does not say what it died of is put to the others with its error.
+#: A dead job that does not say what it died of is put to the others with its error. What is longer than our own are
+#: does not fit into an index.
 _MOVED = ", ".join(
     {
         "seq": "seq + :jobs",
-        "signature": "CASE WHEN state = 'dead' THEN coalesce(signature, error, '') ELSE signature END",
+        "signature": f"CASE state WHEN 'dead' THEN left(coalesce(signature, error, ''), {LONGEST}) ELSE signature END",
     }.get(column, column)
     for column in JOB
 )

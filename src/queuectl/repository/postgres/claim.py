@@ -94,6 +94,7 @@ class Claiming(Connection):
                 claimed = answer.leases
                 keep(db, [one for one in settlements if one.output and one.token not in refused])
                 if answer.is_registered:
+                    self._see_that_it_is(answer.store)
                     kept = _still_held(db, before)
                 if answer.is_held_up and not refused and order.slots > 0:
                     claimed = [*claimed, *_claim(db, order, answer)]

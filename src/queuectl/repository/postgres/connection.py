@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Of a table's numbers the last that was given.
 _LAST = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}"
+#: Rows of a cursor that are fetched at once.
+_AT_ONCE = 2000
 #: Two cursors at once need two names.
 _NUMBERS = itertools.count()
 _SEQUENCES = {"jobs": "jobs_seq_seq", "history": "history_id_seq", "actions": "actions_id_seq"}
@@ -95,16 +97,26 @@ class Connection(Transactions):
         self._link.close()
 
     def is_same_file(self) -> bool:
-        """Say yes: what was deleted on a server does not go on being there for those who had it open."""
+        """Say yes: what was deleted on a server is gone for all. What was replaced, turns and renewals see."""
         return True
 
     # -- what duties ask for ----------------------------------------------------------
 
+    def _see_that_it_is(self, store: str) -> None:
+        """See that the store that is there now is the one that was opened: numbers of workers begin anew in another."""
+        if store != self._store:
+            raise errors.StoreGone(
+                f"store {self.url!r} was deleted or replaced",
+                hint="start a worker on the store that is there now",
+            )
+
     def _rows(self, db: Any, query: str, values: Sequence[Any] = ()) -> Iterator[Any]:
-        with db.driver.cursor(name=f"rows_{next(_NUMBERS)}") as cursor:  # the server keeps what was not fetched
-            cursor.itersize = 2000
-            cursor.execute(translated(query), values or None)
-            yield from cursor
+        # Not the driver's own cursor: that one is closed by a statement, which fails if its transaction is over by then
+        # and takes along the one that has taken its place.
+        name = f"rows_{next(_NUMBERS)}"
+        db.driver.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {translated(query)}", values or None, prepare=False)
+        while rows := db.driver.execute(f"FETCH {_AT_ONCE} FROM {name}", prepare=False).fetchall():
+            yield from rows
 
     def _sorted_rows(self, db: Any, where: str, values: Sequence[Any], terms: str, limit: int) -> Iterator[Any]:
         query = f"SELECT {COLUMNS} FROM jobs WHERE {where} ORDER BY {terms}"

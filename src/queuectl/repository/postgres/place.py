@@ -81,12 +81,8 @@ def place_of(url: str) -> Place:
     others = [(name, value) for name, value in parameters if name != "schema"]
     public = [(name, value) for name, value in others if name.lower() not in SECRETS]
     ours = [("schema", schema)] if schema != DEFAULT_SCHEMA else []
-    options = " ".join(
-        [
-            f"-csearch_path={schema}",
-            *(value for name, value in others if name == "options"),
-        ]
-    )
+    # The last one counts: no option of the user's leads to another schema.
+    options = " ".join([*(value for name, value in others if name == "options"), f"-csearch_path={schema}"])
     libpq = [(name, value) for name, value in others if name != "options"]
     given = {name for name, _ in libpq}
     conninfo = _url(parts.netloc, parts.path, libpq)

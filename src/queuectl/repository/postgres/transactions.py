@@ -77,6 +77,7 @@ class Transactions(Store):
     hurry: float = 5.0
 
     _rings = False  #: whether a commit calls the workers
+    _transactions = 0  #: that have been begun
 
     url: str
     _place: Place
@@ -88,10 +89,13 @@ class Transactions(Store):
         """Hold one snapshot of the store."""
         with self._translated():
             connection, *_ = self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            ours = self._transactions
             try:
                 yield Database(connection)
             finally:
-                self._abandon(connection, by="COMMIT")  # after a ROLLBACK all that is prepared would have to be anew
+                if ours == self._transactions:  # else this is a stream that ends late, and another goes on by now
+                    # After a ROLLBACK all that is prepared would have to be anew.
+                    self._abandon(connection, by="COMMIT")
 
     def _writing(self) -> contextlib.AbstractContextManager[Database]:
         """Hold a transaction that is refused if another has changed what it read and writes."""
@@ -146,6 +150,7 @@ class Transactions(Store):
                 raise
             connection = self._clean()
             answers = _answers(connection, statement, call)
+        self._transactions += 1
         *found, present = answers[0][0]
         if call is None:
             clock.follow(present, around=(before, clock.since_boot()))

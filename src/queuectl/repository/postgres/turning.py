@@ -51,7 +51,7 @@ _TURN = f"""
     ), held AS MATERIALIZED (
         SELECT count(*) AS number, coalesce(string_agg(token, ' '), '') AS tokens FROM done
     ), mine AS MATERIALIZED (
-        SELECT name, presence, EXISTS (SELECT 1 FROM paused) AS paused,
+        SELECT name, presence, (SELECT meta.id FROM meta) AS store, EXISTS (SELECT 1 FROM paused) AS paused,
             EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND delayed = 1 AND next_run_at <= :now) AS due
         FROM workers WHERE id = :worker FOR KEY SHARE OF workers
     ), picked AS MATERIALIZED (
@@ -66,7 +66,7 @@ _TURN = f"""
         WHERE seq IN (SELECT seq FROM picked)
         RETURNING {LEASE}
     )
-    SELECT held.tokens, mine.paused, mine.due, claimed.*
+    SELECT held.tokens, mine.store, mine.paused, mine.due, claimed.*
     FROM held LEFT JOIN mine ON true LEFT JOIN claimed ON true
 """
 _MAY = "(SELECT number FROM held) = :wanted AND (SELECT :at_once OR NOT (paused OR due) FROM mine)"
@@ -90,6 +90,7 @@ class Answer(NamedTuple):
     """What a turn came to."""
 
     held: frozenset[str]  #: the tokens of what was settled
+    store: str  #: the id of the store
     is_registered: bool
     is_paused: bool
     is_due: bool
@@ -123,10 +124,12 @@ class Order(NamedTuple):
 
     def answer(self, rows: Sequence[tuple[Any, ...]]) -> Answer:
         """Read what the server answers."""
-        held, is_paused, is_due = rows[0][:3]
-        leases = [lease_of(row[3:]) for row in rows if row[3] is not None]
+        held, store, is_paused, is_due = rows[0][:4]
+        leases = [lease_of(row[4:]) for row in rows if row[4] is not None]
         leases.sort(key=lambda lease: (-lease.job.priority, lease.job.seq))
-        return Answer(frozenset(held.split()), is_paused is not None, bool(is_paused), bool(is_due), leases)
+        return Answer(
+            frozenset(held.split()), store or "", is_paused is not None, bool(is_paused), bool(is_due), leases
+        )
 
 
 def _ends(settlements: Sequence[base.Settlement]) -> dict[str, list[Any]]:

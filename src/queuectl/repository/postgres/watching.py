@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
 from queuectl.repository.postgres.connection import Connection
@@ -26,12 +27,12 @@ class Watching(Connection):
     def version(self) -> int:
         """Return a number that others change by changing anything; see `JobRepository.version`.
 
-        It is the transaction behind the last one that has ended, on the whole server: what others do
-        there changes it too, and costs one look in vain.
+        It stands for which transactions have ended, on the whole server: what others do there changes it too, and
+        costs one look in vain. The last one alone would not do: they end in another order than they are numbered.
         """
         with self._translated():
-            row = self._clean().execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
-        return int(row[0]) if row else 0
+            row = self._clean().execute("SELECT pg_current_snapshot()::text").fetchone()
+        return zlib.crc32(row[0].encode()) if row else 0
 
     def outcomes(self, numbers: Collection[int]) -> Outcomes:
         """Return which of these jobs have ended or are gone; see `JobRepository.outcomes`."""

@@ -44,6 +44,7 @@ class Joining(Connection):
         if identity.home == NOWHERE:
             home_of(self.directory)  # says why there is none
         with self._working() as db:
+            self._see_that_it_is(*_store(db))
             db.execute(_SEEN, (identity.home, now))
             db.execute(_FORGET, (now - _FORGOTTEN,))
             db.execute(_FORGET_LEFTOVERS)
@@ -57,6 +58,7 @@ class Joining(Connection):
         """
         self.hurry = min(5.0, lease_seconds / 4)
         with self._beside() as db:
+            self._see_that_it_is(*_store(db))
             asked = renewed(db, worker, now=now, ticks=ticks, lease_seconds=lease_seconds)
         with suppress(errors.StoreError), self._beside() as db:  # the lease holds, and the next one will do this too
             db.execute(_SEEN, (self.home, now))
@@ -72,6 +74,11 @@ class Joining(Connection):
             db.execute("SELECT 1 FROM workers WHERE id = ? FOR UPDATE", (worker,))
             db.execute(_LEAVE, (worker,))
             _fold(db, self._place.lock)
+
+
+def _store(db: Database) -> tuple[str]:
+    """Return the id of the store that is there."""
+    return db.execute("SELECT id FROM meta").fetchone() or ("",)
 
 
 def _fold(db: Database, lock: tuple[int, int]) -> None:

@@ -171,7 +171,7 @@ def condition(which: base.Filter) -> tuple[tuple[str, ...], str, tuple[Any, ...]
         clauses.append("seq IN (SELECT seq FROM tags WHERE tag = ?)")
         values.append(tag)
     if which.search:
-        clauses.append("(instr(casefold(id), ?) > 0 OR instr(casefold(command), ?) > 0)")
+        clauses.append("(instr(folded(id), ?) > 0 OR instr(folded(command), ?) > 0)")
         values += [which.search.casefold()] * 2
     if which.signature is not None:
         clauses.append(_DIED_OF)

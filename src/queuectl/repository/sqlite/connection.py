@@ -207,7 +207,7 @@ class Connection(Store):
         with self._translated():
             self._db.execute("PRAGMA synchronous = FULL")
             # SQLite's own lower() knows ASCII only.
-            self._db.create_function("casefold", 1, str.casefold, deterministic=True)
+            self._db.create_function("folded", 1, str.casefold, deterministic=True)
 
     def _leave_untouched(self) -> None:
         """Close somebody else's file as it was found.

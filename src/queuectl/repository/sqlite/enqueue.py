@@ -29,7 +29,7 @@ _MAYBE = f"nullif(?, {_NOTHING})"
 _INSERT = f"""
     INSERT INTO jobs (id, command, queue, priority, max_retries, backoff_base, created_at, updated_at, next_run_at,
         delayed, cwd, env, tags, timeout, unique_key, policy)
-    VALUES (?, ?, ?, ?, ?, {_MAYBE}, ?7, ?7, ?, ?, {", ".join([_MAYBE] * 6)})
+    VALUES (?, ?, ?, ?, ?, {_MAYBE}, ?, ?, ?, ?, {", ".join([_MAYBE] * 6)})
 """
 
 _REPLACE = f"""
@@ -101,6 +101,7 @@ class _Rows:
                 settings.max_retries if max_retries is None else max_retries,
                 _NOTHING if base is None else base,
                 now,
+                now,
                 due,
                 1 if delayed else 0,
                 cwd or _NOTHING,
@@ -144,7 +145,7 @@ def _insert_or(db: sqlite3.Connection, row: tuple[Any, ...], tags: Sequence[str]
     if found is None:
         db.execute(_INSERT, row)
         tag(db, row[0], tags)
-        _count(db, {("scheduled" if row[8] else "ready", row[2]): 1})
+        _count(db, {("scheduled" if row[9] else "ready", row[2]): 1})
         return Enqueued(row[0], "created")
     seq, job_id, state = found
     if if_exists is IfExists.SKIP:
@@ -153,15 +154,15 @@ def _insert_or(db: sqlite3.Connection, row: tuple[Any, ...], tags: Sequence[str]
         raise is_running(job_id)
     db.execute(_UNTAG, (seq, seq))
     try:
-        db.execute(_REPLACE, (*row[1:], seq))
+        db.execute(_REPLACE, (*row[1:6], *row[7:], seq))
     except sqlite3.IntegrityError as error:
-        raise key_taken(row[13]) from error
+        raise key_taken(row[14]) from error
     tag(db, job_id, tags)
     return Enqueued(job_id, "replaced")
 
 
 def _key(row: tuple[Any, ...]) -> str | None:
-    return None if row[13] == _NOTHING else row[13]
+    return None if row[14] == _NOTHING else row[14]
 
 
 def tag(db: sqlite3.Connection, job_id: str, tags: Iterable[str]) -> None:

@@ -173,11 +173,12 @@ CREATE TABLE actions (
     jobs bigint NOT NULL  -- how many it touched
 );
 
--- The two functions of the statements that both engines share which PostgreSQL has under other names.
+-- The two functions of the statements that both engines share which PostgreSQL has under other names. Not casefold: that
+-- one is PostgreSQL's own since 18, and knows no letters but ASCII's where names are compared byte by byte.
 CREATE FUNCTION instr(text, text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS 'SELECT strpos($1, $2)';
-CREATE FUNCTION casefold(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$SELECT replace(lower($1), 'ß', 'ss')$$;
+CREATE FUNCTION folded(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$SELECT replace(lower($1 COLLATE "default"), 'ß', 'ss')$$;
 
 -- The history, the counters and the tags of new jobs are written by triggers: no statement can forget them. They fire once a statement, however
 -- many jobs it changes, and call the workers where there is something new for them.
