@@ -22,7 +22,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"  # what is not there is skipped with a line that says so
 nox.options.error_on_missing_interpreters = False  # in CI too: a machine with one Python must pass
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "typing", "build", "tests", "acceptance", "docs", "coverage"]
+nox.options.sessions = ["lint", "typing", "build", "tests", "acceptance", "docs"]
 
 ROOT = Path(__file__).parent
 DIST = ROOT / "dist"
@@ -170,13 +170,15 @@ def _check_installation(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS, requires=["build"])
 def tests(session: nox.Session) -> None:
-    """Run the unit and integration tests against the installed wheel; on the Python of nox on all engines, measured.
+    """Run the unit and integration tests against the installed wheel.
 
-    Measuring takes a third of the time and finds the same lines on each Python: one will do, and that one is there.
+    On the Python of nox on all engines; on the oldest and the newest on files; on those between what needs no store.
     """
     _install_wheel(session, *_group("test"))
     is_ours = session.python == f"3.{sys.version_info.minor}"
-    _pytest(session, "tests/unit", "tests/integration", marked="" if is_ours else "not postgres", measured=is_ours)
+    is_between = not is_ours and session.python not in {PYTHONS[0], PYTHONS[-1]}
+    where = ["tests/unit"] if is_between else ["tests/unit", "tests/integration"]
+    _pytest(session, *where, marked="" if is_ours else "not postgres", measured=False)
 
 
 @nox.session(requires=["build"])
@@ -184,18 +186,18 @@ def tests(session: nox.Session) -> None:
 def acceptance(session: nox.Session, engine: str) -> None:
     """Run the installed program from outside: processes, signals, kills, terminals.
 
-    As it is: measuring doubles what a start costs, and what the tests above cover is enough for `coverage`.
+    The long storms only on files: on a server `tests/acceptance/test_hosts.py` is the storm.
     """
     _install_wheel(session, *_group("test"))
-    marked = {"sqlite": "not postgres", "postgres": "postgres"}
+    marked = {"sqlite": "not postgres", "postgres": "postgres and not slow"}
     _pytest(session, "tests/acceptance", marked=marked[engine], measured=False, parallel=ONE_MORE)
 
 
 @nox.session(default=False, requires=["build"])
 def measured(session: nox.Session) -> None:
-    """Run the acceptance tests of all engines measured: a race may show only so, and `coverage` adds it up too."""
+    """Run all tests on all engines once more, measured, for `coverage`: a race may show only so."""
     _install_wheel(session, *_group("test"))
-    _pytest(session, "tests/acceptance", measured=True)
+    _pytest(session, "tests/unit", "tests/integration", "tests/acceptance", measured=True)
 
 
 @nox.session(requires=["build"])
@@ -240,9 +242,9 @@ def _without_code(page: Path) -> str:
     return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
-@nox.session
+@nox.session(default=False, requires=["measured"])
 def coverage(session: nox.Session) -> None:
-    """Add up the lines that all test sessions of this tree have covered."""
+    """Tell which lines `measured` has covered."""
     session.install(*_group("test"))
     session.run("coverage", "combine", "--quiet", "--keep", str(session.cache_dir))
     session.run("coverage", "report", *session.posargs)
