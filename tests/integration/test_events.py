@@ -146,7 +146,7 @@ def _check(store: JobRepository, seen: list[Event]) -> None:
     """See that nothing is missing of what is still there, and that nothing was told twice."""
     assert len({event.cursor for event in seen}) == len(seen)
     steps = [event for event in seen if isinstance(event, Step)]
-    for job in store.list().jobs:
+    for job in list(store.list().jobs):
         told = [(step.at, step.from_state, step.state, step.attempt) for step in steps if step.job == job.id]
         assert told == [(past.at, past.from_state, past.state, past.attempt) for past in store.history(job)]
     for job_id in {step.job for step in steps}:

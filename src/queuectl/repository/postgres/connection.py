@@ -115,7 +115,9 @@ class Connection(Transactions):
         # and takes along the one that has taken its place.
         name = f"rows_{next(_NUMBERS)}"
         db.driver.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {translated(query)}", values or None, prepare=False)
-        while rows := db.driver.execute(f"FETCH {_AT_ONCE} FROM {name}", prepare=False).fetchall():
+        rows = [()] * _AT_ONCE
+        while len(rows) == _AT_ONCE:  # fewer are the last
+            rows = db.driver.execute(f"FETCH {_AT_ONCE} FROM {name}", prepare=False).fetchall()
             yield from rows
 
     def _sorted_rows(self, db: Any, where: str, values: Sequence[Any], terms: str, limit: int) -> Iterator[Any]:
