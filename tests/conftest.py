@@ -7,13 +7,15 @@ that would be skipped because there is no PostgreSQL.
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import server
-from tests.engines import ENGINES, NO_SERVER, Engine, is_required, lacking
+from tests.cable import Cable
+from tests.engines import ENGINES, NO_SERVER, Engine, PostgresPlace, is_required, lacking, the_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,6 +100,22 @@ def place(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     place = engine.place(tmp_path)
     yield place
     place.remove()
+
+
+@pytest.fixture
+def server_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresPlace]:
+    """The same on a server, for those whose subject is the server."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    place = PostgresPlace(the_server(), tmp_path)
+    yield place
+    place.remove()
+
+
+@pytest.fixture
+def cable(server_place: PostgresPlace) -> Iterator[Cable]:
+    """What lies between it and whoever goes there by the port of the cable."""
+    with closing(Cable(server_place.server.socket)) as cable:
+        yield cable
 
 
 @pytest.fixture

@@ -39,6 +39,9 @@ WORKER = "tests/acceptance/test_worker.py"
 HOSTS = "tests/integration/test_several_hosts.py"
 SHIM = "tests/integration/test_shim.py"
 CLAIM = "repository/sqlite/claim.py"
+SETTLE = "repository/sql/settle.py"
+TURNING = "repository/postgres/turning.py"
+CUT = "tests/integration/test_cut.py"
 PRUNE = "repository/sql/prune.py"
 SCHEMA = "repository/sqlite/sql/0002.sql"
 ARCHIVE = "repository/sqlite/archive.py"
@@ -47,8 +50,8 @@ POLICY = "tests/unit/test_policy.py"
 GUARD, NO_GUARD = ' AND lease_token = ?"', ' AND ? IS NOT NULL"'
 
 MUTANTS = (
-    Mutant("a settlement without its token", CLAIM, GUARD, NO_GUARD, CONTRACT),
-    Mutant("a settlement without its token, found by the state machine", CLAIM, GUARD, NO_GUARD, MACHINE),
+    Mutant("a settlement without its token", SETTLE, GUARD, NO_GUARD, CONTRACT),
+    Mutant("a settlement without its token, found by the state machine", SETTLE, GUARD, NO_GUARD, MACHINE),
     Mutant("a rescue without the old token", "repository/sql/workers.py", " AND lease_token = :token", "", RACES),
     Mutant("BEGIN for BEGIN IMMEDIATE", "repository/sqlite/connection.py", '"BEGIN IMMEDIATE"', '"BEGIN"', RACES),
     Mutant(
@@ -77,7 +80,7 @@ MUTANTS = (
     ),
     Mutant(
         "a returned first attempt leaves less time for retries",
-        CLAIM,
+        SETTLE,
         "retry_until = CASE WHEN attempts > 1 THEN retry_until END",
         "retry_until = retry_until",
         "tests/integration/test_policy.py",
@@ -158,8 +161,8 @@ MUTANTS = (
     Mutant(
         "a wish of an earlier run of the same number",
         "worker/said.py",
-        " or status.st_mtime_ns < since * 1_000_000:",
-        ":",
+        " and clock.shared(status.st_mtime_ns // 1_000_000) >= since",
+        "",
         "tests/acceptance/test_archive.py",
     ),
     Mutant(
@@ -178,10 +181,46 @@ MUTANTS = (
     ),
     Mutant(
         "whom a worker of schema 1 buried stays unsigned",
-        "repository/sqlite/workers.py",
-        "db.execute(SIGN_THE_UNSIGNED)",
+        "repository/sqlite/connection.py",
+        "db.execute(schema.SIGN_THE_UNSIGNED)",
         "pass",
         "tests/integration/test_migration.py",
+    ),
+    Mutant(
+        "on a server, a settlement without its token",
+        TURNING,
+        ' AND lease_token = ended.token COLLATE "C"',
+        "",
+        CONTRACT,
+    ),
+    Mutant("on a server, claims that do not lock", TURNING, "{{source}} FOR UPDATE SKIP LOCKED", "{{source}}", RACES),
+    Mutant(
+        "on a server, a claim that does not look at what is paused",
+        TURNING,
+        "EXISTS (SELECT 1 FROM paused) AS paused",
+        "false AS paused",
+        f"{CONTRACT}::TestPause",
+    ),
+    Mutant(
+        "a commit without an answer counts as none",
+        "repository/postgres/transactions.py",
+        'row == ("committed",)',
+        "False",
+        CUT,
+    ),
+    Mutant(
+        "a claim in doubt is handed out though others have it",
+        "repository/postgres/claim.py",
+        "return [lease for lease in leases if lease.token in held]",
+        "return list(leases)",
+        CUT,
+    ),
+    Mutant(
+        "a worker elsewhere loses what it has just renewed",
+        "repository/sql/workers.py",
+        "lease_expires_at <= :now\n",
+        "lease_expires_at IS NOT NULL\n",
+        HOSTS,
     ),
     Mutant("a removal without a second look", PRUNE, "state IN ({states})", "(1 OR state IN ({states}))", RACES),
     Mutant(
@@ -202,8 +241,8 @@ MUTANTS = (
     Mutant(
         "the shim starts whatever it holds",
         "worker/shim.py",
-        "while self.waiting and len(self.running) < self.most:",
-        "while self.waiting:",
+        "while self.waiting and len(self.running) < self.most and",
+        "while self.waiting and",
         WORKER,
     ),
     Mutant("what waits starts though its worker is gone", "worker/shim.py", "self.waiting.clear()", "pass", SHIM),

@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.conftest import Shop, eventually
 from tests.cable import Cable, Moment
-from tests.engines import ENGINES, PostgresPlace, the_server
+from tests.engines import ENGINES, PostgresPlace
 from tests.server import Server
 
 if TYPE_CHECKING:
@@ -26,17 +26,8 @@ COMMIT = r"\bcommit\b"
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresPlace]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    place = PostgresPlace(the_server(), tmp_path)
-    yield place
-    place.remove()
-
-
-@pytest.fixture
-def cable(place: PostgresPlace) -> Iterator[Cable]:
-    with closing(Cable(place.server.socket)) as cable:
-        yield cable
+def place(server_place: PostgresPlace) -> PostgresPlace:
+    return server_place
 
 
 @pytest.fixture

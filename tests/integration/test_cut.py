@@ -19,7 +19,6 @@ from queuectl.model import Bury, Complete, Execution, JobSpec, JobState, Outcome
 from queuectl.repository import open_repository
 from queuectl.repository.base import Filter, IfExists, Settlement, WorkerIdentity
 from tests.cable import Cable, Moment
-from tests.engines import PostgresPlace, the_server
 from tests.server import Server
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from queuectl.model import Verdict
     from queuectl.repository.base import Lease, Turn
     from queuectl.repository.protocol import JobRepository
+    from tests.engines import PostgresPlace
 
 pytestmark = pytest.mark.postgres
 
@@ -37,17 +37,8 @@ COMMIT = r"\bcommit\b"
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresPlace]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    place = PostgresPlace(the_server(), tmp_path)
-    yield place
-    place.remove()
-
-
-@pytest.fixture
-def cable(place: PostgresPlace) -> Iterator[Cable]:
-    with closing(Cable(place.server.socket)) as cable:
-        yield cable
+def place(server_place: PostgresPlace) -> PostgresPlace:
+    return server_place
 
 
 @pytest.fixture

@@ -46,11 +46,11 @@ def _connection(repository: JobRepository) -> Any:
 
 
 def _plan(repository: JobRepository, name: str, queues: str) -> str:
-    call = f"EXPLAIN EXECUTE {name} (2, 1, 3, 0, false, '{queues}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
+    call = f"EXPLAIN EXECUTE {name} (2, 1, 3, 10, 0, false, '{queues}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')"
     return "\n".join(line for (line,) in _connection(repository).execute(call))
 
 
-@pytest.mark.parametrize(("name", "queues"), [("turn_all_10", ()), ("turn_some_10", ("default",))])
+@pytest.mark.parametrize(("name", "queues"), [("turn_all", ()), ("turn_some", ("default",))])
 def test_a_plan_made_for_an_empty_store_does_not_read_all_jobs_of_a_full_one(
     repository: JobRepository, worker: int, name: str, queues: tuple[str, ...]
 ) -> None:

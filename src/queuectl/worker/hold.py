@@ -7,7 +7,6 @@ hosts share, the others start its jobs again once the lease has ended: by then t
 from __future__ import annotations
 
 import math
-import time
 
 from queuectl import clock
 from queuectl.worker.tasks import GRACE
@@ -20,7 +19,7 @@ _SPARE = 1.0
 
 def since_boot() -> float:
     """Return the seconds since the boot; unlike the monotonic clock this one goes on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return clock.since_boot() / 1000
 
 
 class Hold:

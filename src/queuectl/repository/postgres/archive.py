@@ -20,6 +20,7 @@ from queuectl.repository import archive
 from queuectl.repository.columns import JOB, STEP
 from queuectl.repository.keeping import Imported
 from queuectl.repository.postgres import schema
+from queuectl.repository.sql.exporting import beginning
 from queuectl.repository.sql.importing import leave_out_what_is_there, refuse_what_is_there, stands_twice
 from queuectl.signature import LONGEST
 
@@ -103,14 +104,7 @@ def lines(db: Database, stream: Callable[[Database, str], Iterator[Any]]) -> Ite
         db: in a transaction, whose snapshot is told.
         stream: yields the rows of a query without having all of them in memory.
     """
-    # The snapshot is that of the first statement, not of BEGIN: so it is taken before anything is told.
-    settings = dict(db.execute("SELECT key, value FROM settings ORDER BY key").fetchall())
-    yield archive.header(schema.VERSION)
-    yield {"settings": settings}
-    for queue, since, by in db.execute("SELECT queue, since, by FROM paused ORDER BY queue"):
-        yield {"paused": {"queue": queue, "since": since, "by": by}}
-    for row in db.execute("SELECT at, by, verb, what, jobs FROM actions ORDER BY id"):
-        yield {"action": dict(zip(("at", "by", "verb", "what", "jobs"), row, strict=True))}
+    yield from beginning(db, schema.VERSION)
     jobs = 0
     steps = _grouped(stream(db, f"SELECT job, {_STEP} FROM history ORDER BY job, id"))
     for row in stream(db, f"SELECT {_JOB} FROM jobs ORDER BY seq"):

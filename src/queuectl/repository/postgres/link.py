@@ -47,6 +47,7 @@ class Wire(psycopg.Connection[tuple[Any, ...]]):
     """A connection that does not wait for ever for an answer."""
 
     answer_within: float | None = None  #: seconds; None: as long as the network holds
+    is_silent = False  #: whether it was given up because no answer came in time
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -83,6 +84,7 @@ class Wire(psycopg.Connection[tuple[Any, ...]]):
             raise
 
     def _give_up(self, within: float | None) -> NoReturn:
+        self.is_silent = True
         self.pgconn.finish()
         raise psycopg.OperationalError(f"the server did not answer within {within:g} s")
 
@@ -192,7 +194,8 @@ class Link:
     # -- making it --------------------------------------------------------------------
 
     def _connect(self) -> Wire:
-        made = Wire.connect(self._place.conninfo, autocommit=True, **self._place.defaults)  # type: ignore[arg-type]
+        place = self._place if self.answer_within is None else self._place.hurried()
+        made = Wire.connect(place.conninfo, autocommit=True, **place.defaults)  # type: ignore[arg-type]
         try:
             made.adapters.register_loader("numeric", _Whole)
             before = clock.since_boot()

@@ -84,6 +84,11 @@ class Transactions(Store):
     _link: Link
     _channel: str
 
+    @property
+    def _is_hurried(self) -> bool:
+        """Whether the caller has something to lose while it waits: a worker does, whose leases end."""
+        return self.patience <= 1
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Database]:
         """Hold one snapshot of the store."""
@@ -119,7 +124,7 @@ class Transactions(Store):
     @contextlib.contextmanager
     def _transaction(self, begin: str, *, lock: str = _SHARED_LOCK, call: Call | None = None) -> Iterator[Database]:
         with self._translated():
-            patience = _LOCK_TIMEOUT if self.patience > 1 else self.hurry * _WHILE_ANSWERED
+            patience = self.hurry * _WHILE_ANSWERED if self._is_hurried else _LOCK_TIMEOUT
             begin = f"{begin}; SET LOCAL lock_timeout = {int(patience * 1000)}"
             connection, found, answer = self._begun(begin, lock.format(*self._place.lock) + _NUMBER, call)
             number = found[-1]
@@ -146,7 +151,7 @@ class Transactions(Store):
         try:
             answers = _answers(connection, statement, call)
         except psycopg.OperationalError:
-            if not connection.closed:
+            if not connection.closed or connection.is_silent:  # who does not answer would be waited for once more
                 raise
             connection = self._clean()
             answers = _answers(connection, statement, call)
@@ -158,7 +163,7 @@ class Transactions(Store):
 
     def _clean(self) -> Wire:
         """Return the connection, outside of any transaction."""
-        self._link.answer_within = None if self.patience > 1 else self.hurry
+        self._link.answer_within = self.hurry if self._is_hurried else None
         connection = self._link.connection
         self._abandon(connection)  # one whose own end was interrupted
         return connection

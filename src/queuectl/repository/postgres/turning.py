@@ -9,7 +9,6 @@ one statement, its triggers fire once for both.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from queuectl.repository.postgres.prepared import Call
@@ -25,6 +24,7 @@ _TYPES = {
     "now": "bigint",
     "worker": "bigint",
     "expires": "bigint",
+    "slots": "bigint",
     "wanted": "bigint",  # so many settlements have to hold, or nothing is claimed
     "at_once": "boolean",  # claim whatever is paused or due
     "queues": "text[]",
@@ -70,20 +70,24 @@ _TURN = f"""
     FROM held LEFT JOIN mine ON true LEFT JOIN claimed ON true
 """
 _MAY = "(SELECT number FROM held) = :wanted AND (SELECT :at_once OR NOT (paused OR due) FROM mine)"
-_FROM_ALL = f"""
+_TURN_ALL = _TURN.format(
+    source=f"""
     SELECT seq FROM jobs WHERE state = 'pending' AND delayed = 0 AND {_MAY}
-    ORDER BY priority DESC, seq LIMIT {{slots}}
+    ORDER BY priority DESC, seq LIMIT :slots
 """
+)
 #: Of each queue as many as there are slots, then the best of these; what waits in other queues is not looked at.
-_FROM_QUEUES = f"""
+_TURN_SOME = _TURN.format(
+    source=f"""
     SELECT jobs.seq FROM jobs WHERE jobs.seq IN (
         SELECT best.seq FROM unnest(:queues) AS wanted (queue), LATERAL (
             SELECT seq, priority FROM jobs
             WHERE state = 'pending' AND delayed = 0 AND queue = wanted.queue COLLATE "C" AND {_MAY}
-            ORDER BY priority DESC, seq LIMIT {{slots}} FOR UPDATE SKIP LOCKED
-        ) AS best ORDER BY best.priority DESC, best.seq LIMIT {{slots}}
+            ORDER BY priority DESC, seq LIMIT :slots FOR UPDATE SKIP LOCKED
+        ) AS best ORDER BY best.priority DESC, best.seq LIMIT :slots
     )
 """
+)
 
 
 class Answer(NamedTuple):
@@ -117,9 +121,9 @@ class Order(NamedTuple):
             claims: whether it may; if one of the tokens does not hold any more, it does not.
             at_once: claim whatever is paused or due.
         """
-        name = f"turn_{'some' if self.queues else 'all'}_{self.slots}"
-        values = {"wanted": len(settlements) if claims else -1, "at_once": at_once, "queues": self.queues}
-        statement = _statement(self.slots, has_queues=bool(self.queues))
+        wanted = len(settlements) if claims else -1
+        values = {"slots": self.slots, "wanted": wanted, "at_once": at_once, "queues": self.queues}
+        name, statement = ("turn_some", _TURN_SOME) if self.queues else ("turn_all", _TURN_ALL)
         return Call(name, statement, _TYPES, self.values | values | _ends(settlements))
 
     def answer(self, rows: Sequence[tuple[Any, ...]]) -> Answer:
@@ -142,9 +146,3 @@ def _ends(settlements: Sequence[base.Settlement]) -> dict[str, list[Any]]:
         "spans": [end.duration_seconds for end in ends],
         "codes": [end.exit_code for end in ends],
     }
-
-
-@cache
-def _statement(slots: int, *, has_queues: bool) -> str:
-    """Return the statement; the number stands in it, for a plan for any number would be one for a tenth of all jobs."""
-    return _TURN.format(source=(_FROM_QUEUES if has_queues else _FROM_ALL).format(slots=slots))

@@ -49,6 +49,9 @@ class Store:
         """Yield rows of `COLUMNS` of the jobs for which `where` is true by these terms, `limit` of them (0: all)."""
         raise NotImplementedError
 
+    def _mend(self, db: Database) -> None:
+        """Set right what workers of an earlier version leave behind; called with each sign of life of one of today."""
+
     def _settled_numbers(self) -> dict[str, int]:
         """Return for jobs, history and actions a number up to which every row that will ever be there can be read."""
         raise NotImplementedError

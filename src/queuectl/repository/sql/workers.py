@@ -32,14 +32,6 @@ _RESCUE = f"""
     RETURNING {LEASE}
 """
 
-#: A worker of schema 1 that was not stopped before the migration buries jobs without a signature. The workers of today
-#: see to it when they come and with each sign of life: a trigger, which would do so at once, made each claim and each
-#: settlement five thousand instructions longer.
-SIGN_THE_UNSIGNED = """
-    UPDATE jobs INDEXED BY jobs_by_signature SET signature = coalesce(error, reason, '')
-    WHERE state = 'dead' AND signature IS NULL
-"""
-
 
 class Workers(Store):
     """The part of the repository that knows the workers."""
@@ -57,13 +49,13 @@ class Workers(Store):
             lease_seconds,
         )
         with self._writing() as db:
-            number = int(db.execute(_JOIN, row).fetchone()[0])
-            db.execute(SIGN_THE_UNSIGNED)
-            return number
+            self._mend(db)
+            return int(db.execute(_JOIN, row).fetchone()[0])
 
     def renew(self, worker: int, *, now: int, ticks: float, lease_seconds: float) -> str | None:
         """Record a sign of life and extend the worker's leases; see `JobRepository.renew`."""
         with self._writing() as db:
+            self._mend(db)
             return renewed(db, worker, now=now, ticks=ticks, lease_seconds=lease_seconds)
 
     def requests(self, worker: int) -> base.Requests:
@@ -150,7 +142,6 @@ def renewed(db: Database, worker: int, *, now: int, ticks: float, lease_seconds:
     ).fetchone()
     if row is None:
         return None
-    db.execute(SIGN_THE_UNSIGNED)
     db.execute(
         "UPDATE jobs SET lease_expires_at = ? WHERE place = 'processing' AND worker_id = ?",
         (now + int(lease_seconds * 1000), worker),

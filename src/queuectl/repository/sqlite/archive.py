@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from queuectl.repository import archive
 from queuectl.repository.columns import JOB, STEP
 from queuectl.repository.keeping import Imported
+from queuectl.repository.sql.exporting import beginning
 from queuectl.repository.sql.importing import leave_out_what_is_there, refuse_what_is_there, stands_twice
 from queuectl.repository.sql.rows import marks
 from queuectl.repository.sqlite import schema
@@ -94,12 +95,7 @@ _ABSENT_WORKER = """
 
 def lines(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
     """Yield everything that this snapshot holds."""
-    yield archive.header(schema.VERSION)
-    yield {"settings": dict(db.execute("SELECT key, value FROM settings ORDER BY key"))}
-    for queue, since, by in db.execute("SELECT queue, since, by FROM paused ORDER BY queue"):
-        yield {"paused": {"queue": queue, "since": since, "by": by}}
-    for row in db.execute("SELECT at, by, verb, what, jobs FROM actions ORDER BY id"):
-        yield {"action": dict(zip(("at", "by", "verb", "what", "jobs"), row, strict=True))}
+    yield from beginning(db, schema.VERSION)
     jobs = 0
     for row in db.execute(f"SELECT {_JOB} FROM jobs ORDER BY seq"):
         jobs += 1

@@ -186,6 +186,9 @@ class Connection(Store):
         for number in numbers:
             yield db.execute(f"SELECT {COLUMNS} FROM jobs WHERE seq = ?", number).fetchone()
 
+    def _mend(self, db: Database) -> None:
+        db.execute(schema.SIGN_THE_UNSIGNED)
+
     def _settled_numbers(self) -> dict[str, int]:
         # One writer at a time has the store, so a number that was given later was committed later.
         with self._reading() as db:

@@ -12,6 +12,13 @@ import sqlite3
 from queuectl import errors
 
 VERSION = 2
+#: A worker of schema 1 that was not stopped before the migration buries jobs without a signature. The workers of today
+#: see to it when they come and with each sign of life: a trigger, which would do so at once, made each claim and each
+#: settlement five thousand instructions longer.
+SIGN_THE_UNSIGNED = """
+    UPDATE jobs INDEXED BY jobs_by_signature SET signature = coalesce(error, reason, '')
+    WHERE state = 'dead' AND signature IS NULL
+"""
 APPLICATION_ID = 0x71637464  #: "qctd", https://www.sqlite.org/pragma.html#pragma_application_id
 
 
