@@ -220,7 +220,7 @@ MUTANTS = (
         "repository/sql/workers.py",
         "lease_expires_at <= :now\n",
         "lease_expires_at IS NOT NULL\n",
-        HOSTS,
+        f"{CONTRACT}::TestRescue",
     ),
     Mutant("a removal without a second look", PRUNE, "state IN ({states})", "(1 OR state IN ({states}))", RACES),
     Mutant(

@@ -847,6 +847,20 @@ class TestRescue:
         assert _settle(repository, rescuer, taken, Complete()) == frozenset()
         assert _path(repository, "a") == [JobState.PENDING, JobState.PROCESSING, JobState.COMPLETED]
 
+    def test_from_another_home_it_takes_only_what_has_not_been_renewed_meanwhile(
+        self, repository: JobRepository, rescuer: int
+    ) -> None:
+        elsewhere = repository.join(WORKER._replace(home="elsewhere"), now=NOW, ticks=1.0)
+        _enqueue(repository, "a")
+        lease = _lease(repository, elsewhere)
+        later = NOW + int(LEASE * SECOND)  # when the lease would have ended, as the rescuer saw it
+        repository.renew(elsewhere, now=later - SECOND, ticks=2.0, lease_seconds=LEASE)
+        assert list(repository.rescue([lease], worker=rescuer, now=later, lease_seconds=LEASE)) == []
+        assert list(repository.leases_of(elsewhere)) == [lease]
+        over = later - SECOND + int(LEASE * SECOND)
+        (taken,) = repository.rescue([lease], worker=rescuer, now=over, lease_seconds=LEASE)
+        assert taken.job.id == "a"
+
     def test_of_two_rescuers_exactly_one_gets_each_job(
         self, repository: JobRepository, worker: int, rescuer: int, connect: Callable[[], JobRepository]
     ) -> None:
