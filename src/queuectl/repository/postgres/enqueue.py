@@ -13,6 +13,7 @@ from queuectl.config import settings_from
 from queuectl.model import NO_POLICY, JobState
 from queuectl.repository.base import Enqueued, IfExists
 from queuectl.repository.postgres.connection import Connection
+from queuectl.repository.postgres.persistence import persistent
 from queuectl.repository.sql.arriving import (
     BLOCK,
     Created,
@@ -68,10 +69,12 @@ class Enqueueing(Connection):
         wanted = list(specs)
         for is_last in (False, False, True):  # what others enqueue at the same moment is there the next time
             try:
-                return self._insert_or(wanted, now, if_exists)
+                found: Sequence[Enqueued] = self._insert_or(wanted, now, if_exists)
             except UniqueViolation as error:
                 if is_last:
                     raise self._clash(error) from error
+            else:
+                return found
         raise AssertionError
 
     def _insert_all(self, specs: Iterable[JobSpec], now: int) -> Sequence[Enqueued]:
@@ -93,6 +96,7 @@ class Enqueueing(Connection):
             row = db.execute("SELECT state FROM jobs WHERE id = ?", (value,)).fetchone()
         return exists(value, row[0]) if row else twice(value)
 
+    @persistent  # unlike `enqueue`, it has what it was given in a list, and can be called again
     def _insert_or(self, specs: Sequence[JobSpec], now: int, if_exists: IfExists) -> Sequence[Enqueued]:
         with self._writing() as db:
             return [_insert_or(db, row, if_exists) for row in _rows(specs, now, _settings(db))]

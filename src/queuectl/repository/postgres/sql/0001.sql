@@ -180,8 +180,8 @@ CREATE FUNCTION instr(text, text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLE
 CREATE FUNCTION folded(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$SELECT replace(lower($1 COLLATE "default"), 'ß', 'ss')$$;
 
--- The history, the counters and the tags of new jobs are written by triggers: no statement can forget them. They fire once a statement, however
--- many jobs it changes, and call the workers where there is something new for them.
+-- The history, the counters and the tags of new jobs are written by triggers: no statement can forget them. They fire
+-- once a statement, however many jobs it changes.
 CREATE FUNCTION jobs_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO deltas (place, queue, signature, jobs)
